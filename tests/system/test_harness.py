@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import snek
+from player import play  # noqa: F401  (a fixture)
 
 MEMBERSHIP = "/orgs/sneks-united/memberships/hatchling-hana"
 WELCOME = "/repos/sneks-united/terrarium/issues/21/comments"
@@ -17,30 +18,6 @@ name = "a merge"
 deliver = "pull_request.closed.merged"
 requests = ["GET {MEMBERSHIP} -> 404", "PUT {MEMBERSHIP}", "POST {WELCOME}"]
 """
-
-
-class Outcome:
-    def __init__(self, done):
-        self.status, self.text, self.errors = done.returncode, done.stdout, done.stderr
-        self.ok = re.findall(r"^ok \d+ - (.*)$", self.text, re.M)
-        self.not_ok = re.findall(r"^not ok \d+ - (.*)$", self.text, re.M)
-
-
-@pytest.fixture
-def play(tmp_path):
-    """Runs a scenario's text."""
-
-    def run(text, *options, plugin="invite", name="it.toml"):
-        file = tmp_path / name
-        head = f'plugin = "{plugin}"\n' if plugin else ""
-        file.write_text(head + text, encoding="utf-8")
-        folders = [snek.build_directory() / "plugins", snek.program("trouble.so").parent]
-        command = [snek.program("snekomatic-test"), "run", "--timeout", "20",
-                   *(part for folder in folders for part in ("--plugins", folder)), *options, file]
-        return Outcome(subprocess.run([str(part) for part in command], capture_output=True,
-                                      text=True, env=snek.clean_environment(), timeout=200))
-
-    return run
 
 
 def trouble(action, expectation, more=""):

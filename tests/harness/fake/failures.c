@@ -2,6 +2,7 @@
 /* Failures that a test asks for: which request is meant, and which response it gets instead. */
 #include "fake/failures.h"
 
+#include "fake/request_pattern.h"
 #include "fake/response.h"
 #include "fake/state.h"
 
@@ -57,8 +58,15 @@ static const struct known_failure *find_known_failure(const char *name) {
 static bool is_meant(const json_t *failure, const struct http_exchange *exchange) {
     const char *method = text_of(failure, "method");
     const char *path = text_of(failure, "path");
+    const char *target = text_of(failure, "target");
     if (method && strcasecmp(method, exchange->method) != 0) {
         return false;
+    }
+    if (!request_query_has(exchange->query, json_object_get(failure, "query"))) {
+        return false;
+    }
+    if (target) {
+        return request_pattern_fits(target, exchange->path, exchange->query);
     }
     if (!path) {
         return true;
@@ -89,11 +97,11 @@ void failures_clear(struct fake *fake) {
     json_array_clear(fake->failures);
 }
 
-json_t *failure_take(struct fake *fake, const struct http_exchange *exchange) {
+json_t *failure_take(struct fake *fake, const struct http_exchange *exchange, bool breaks) {
     size_t i;
     json_t *failure;
     json_array_foreach(fake->failures, i, failure) {
-        if (!is_meant(failure, exchange)) {
+        if ((breaks && !failure_breaks(failure)) || !is_meant(failure, exchange)) {
             continue;
         }
         json_t *copy = json_deep_copy(failure);
@@ -112,14 +120,18 @@ static int check(const json_t *failure, struct error *err) {
     const char *method = NULL, *path = NULL, *like = NULL;
     json_int_t times = 1, status = 200, delay_ms = 0;
     int drop = 0, after = 0;
-    json_t *body = NULL, *headers = NULL;
+    json_t *body = NULL, *headers = NULL, *query = NULL;
+    const char *target = NULL;
     json_error_t problem;
     if (json_unpack_ex((json_t *)failure, &problem, 0,
-                       "{s?s, s?s, s?s, s?I, s?I, s?I, s?b, s?b, s?o, s?o !}", "like", &like,
-                       "method", &method, "path", &path, "times", &times, "status", &status,
-                       "delay_ms", &delay_ms, "drop", &drop, "after", &after, "body", &body,
-                       "headers", &headers) < 0) {
+                       "{s?s, s?s, s?s, s?s, s?o, s?I, s?I, s?I, s?b, s?b, s?o, s?o !}", "like",
+                       &like, "method", &method, "path", &path, "target", &target, "query", &query,
+                       "times", &times, "status", &status, "delay_ms", &delay_ms, "drop", &drop,
+                       "after", &after, "body", &body, "headers", &headers) < 0) {
         return error_set(err, "%s", problem.text);
+    }
+    if (query && !json_is_object(query)) {
+        return error_set(err, "query is not an object");
     }
     if (like && !find_known_failure(like)) {
         return error_set(err, "like: no failure is called %s; fake-github.md lists them", like);

@@ -13,8 +13,9 @@ json_t *failures_list(const struct fake *fake);
 int failures_add(struct fake *fake, json_t *failure, struct error *err);
 void failures_clear(struct fake *fake);
 
-/* The failure that is meant for this request, counted down; the caller's; or NULL. */
-json_t *failure_take(struct fake *fake, const struct http_exchange *exchange);
+/* The first failure that is meant for this request, counted down; the caller's; or NULL. With
+ * `breaks` the first that replaces the response. */
+json_t *failure_take(struct fake *fake, const struct http_exchange *exchange, bool breaks);
 /* Does it replace the response? Otherwise it only delays it. */
 bool failure_breaks(const json_t *failure);
 void failure_respond(struct http_exchange *exchange, const json_t *failure);

@@ -2,6 +2,7 @@
 /* Reads a request's body and query. */
 #include "fake/http_exchange.h"
 
+#include "fake/request_pattern.h"
 #include "fake/response.h"
 
 #include <string.h>
@@ -45,29 +46,10 @@ json_t *exchange_body(struct http_exchange *exchange, const char *resource,
     return body;
 }
 
-static char *find_value(const char *pairs, const char *name) {
-    AUTO_FREE char *copy = pairs ? strdup(pairs) : NULL;
-    char *rest = copy;
-    size_t name_bytes = strlen(name);
-    for (char *pair; (pair = strsep(&rest, "&")) != NULL;) {
-        if (strncmp(pair, name, name_bytes) == 0 && pair[name_bytes] == '=') {
-            char *value = strdup(pair + name_bytes + 1);
-            if (value) {
-                for (char *plus = value; (plus = strchr(plus, '+')) != NULL;) {
-                    *plus = ' ';
-                }
-                (void)MHD_http_unescape(value);
-            }
-            return value;
-        }
-    }
-    return NULL;
-}
-
 char *exchange_query(const struct http_exchange *exchange, const char *name) {
-    return find_value(exchange->query, name);
+    return request_query_value(exchange->query, name);
 }
 
 char *exchange_form(const struct http_exchange *exchange, const char *name) {
-    return find_value(exchange->body.data, name);
+    return request_query_value(exchange->body.data, name);
 }

@@ -13,16 +13,33 @@
 
 #define LABEL_CHARACTERS_MAX 50
 
-static bool is_wanted(const json_t *issue, const char *state, const char *creator,
-                      const char *label) {
-    const char *user = text_of(issue, "user");
-    bool has_label = !label;
+static size_t find_label(const json_t *labels, const char *name) {
     size_t i;
-    json_t *name;
-    json_array_foreach(json_object_get(issue, "labels"), i, name) {
-        has_label |= label && strcasecmp(json_string_value(name), label) == 0;
+    json_t *label;
+    json_array_foreach(labels, i, label) {
+        if (strcasecmp(json_string_value(label), name) == 0) {
+            return i;
+        }
     }
-    return has_label &&
+    return SIZE_MAX;
+}
+
+/* Does the issue have each label of "a,b"? NULL: none is wanted. */
+static bool has_labels(const json_t *issue, const char *names) {
+    AUTO_FREE char *copy = names ? strdup(names) : NULL;
+    char *rest = copy;
+    for (char *name; (name = strsep(&rest, ",")) != NULL;) {
+        if (*name && find_label(json_object_get(issue, "labels"), name) == SIZE_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_wanted(const json_t *issue, const char *state, const char *creator,
+                      const char *labels) {
+    const char *user = text_of(issue, "user");
+    return has_labels(issue, labels) &&
            (strcmp(state, "all") == 0 || strcmp(text_of(issue, "state"), state) == 0) &&
            (!creator || (user && strcasecmp(user, creator) == 0));
 }
@@ -77,7 +94,7 @@ static bool read_order(struct http_exchange *exchange, struct issue_order *order
 void handle_issues_get(struct http_exchange *exchange) {
     AUTO_FREE char *state = exchange_query(exchange, "state");
     AUTO_FREE char *creator = exchange_query(exchange, "creator");
-    AUTO_FREE char *label = exchange_query(exchange, "labels");
+    AUTO_FREE char *labels = exchange_query(exchange, "labels");
     struct issue_order order;
     char since[FAKE_TIME_MAX];
     if (!read_order(exchange, &order) || !query_since(exchange, "Issue", since)) {
@@ -86,7 +103,7 @@ void handle_issues_get(struct http_exchange *exchange) {
     json_t *all = json_array(), *issue;
     size_t i;
     json_array_foreach(json_object_get(exchange->repository, "issues"), i, issue) {
-        if (!is_wanted(issue, state ? state : "open", creator, label) ||
+        if (!is_wanted(issue, state ? state : "open", creator, labels) ||
             strcmp(text_of(issue, "updated_at"), since) < 0) {
             continue;
         }
@@ -138,17 +155,6 @@ void handle_issue_patch(struct http_exchange *exchange) {
 }
 
 /* -- labels -- */
-
-static size_t find_label(const json_t *labels, const char *name) {
-    size_t i;
-    json_t *label;
-    json_array_foreach(labels, i, label) {
-        if (strcasecmp(json_string_value(label), name) == 0) {
-            return i;
-        }
-    }
-    return SIZE_MAX;
-}
 
 static void respond_labels(struct http_exchange *exchange, const json_t *issue) {
     respond_json(exchange, 200, shape_labels(exchange->fake, exchange->repository, issue));

@@ -14,6 +14,8 @@
 
 /* The oldest are forgotten. */
 #define REQUESTS_KEPT 100000
+/* The record has the response from this status on. */
+#define ERROR_STATUS_MIN 400
 
 static enum MHD_Result add_header(void *headers, enum MHD_ValueKind kind, const char *name,
                                   const char *value) {
@@ -109,6 +111,9 @@ void request_record_caller(struct http_exchange *exchange) {
 void request_record_response(struct http_exchange *exchange, bool injected) {
     if (!exchange->drop) {
         json_object_set_new(exchange->record, "status", json_integer(exchange->status));
+        if (exchange->status >= ERROR_STATUS_MIN && exchange->response) {
+            json_object_set(exchange->record, "response", exchange->response);
+        }
     }
     json_object_set_new(exchange->record, "dropped", json_boolean(exchange->drop));
     json_object_set_new(exchange->record, "injected", json_boolean(injected));

@@ -108,12 +108,17 @@ static void serve_api(struct http_exchange *exchange) {
                                                 MHD_HTTP_HEADER_AUTHORIZATION),
                     &exchange->caller);
     request_record_caller(exchange);
-    json_t *failure = failure_take(exchange->fake, exchange);
+    /* One that only delays goes together with one that responds. */
+    json_t *failure = failure_take(exchange->fake, exchange, false), *response = NULL;
+    if (failure) {
+        response = failure_breaks(failure) ? json_incref(failure)
+                                           : failure_take(exchange->fake, exchange, true);
+    }
     bool after = json_is_true(json_object_get(failure, "after"));
     if (failure && !after) {
         delay(exchange->fake, number_of(failure, "delay_ms"));
     }
-    if (!failure || after || !failure_breaks(failure)) {
+    if (!response || json_is_true(json_object_get(response, "after"))) {
         route_exchange(exchange);
     }
     if (failure && after) {
@@ -121,12 +126,13 @@ static void serve_api(struct http_exchange *exchange) {
         exchange->repository = NULL;
         delay(exchange->fake, number_of(failure, "delay_ms"));
     }
-    if (failure && failure_breaks(failure)) {
-        failure_respond(exchange, failure);
+    if (response) {
+        failure_respond(exchange, response);
     }
     request_record_response(exchange, failure != NULL);
     log_exchange(exchange);
     json_decref(failure);
+    json_decref(response);
 }
 
 static enum MHD_Result serve(struct http_exchange *exchange) {

@@ -3,6 +3,7 @@
  */
 #include "scenario/run.h"
 
+#include "scenario/request.h"
 #include "scenario/step_runner.h"
 
 #include "base/install_path.h"
@@ -18,6 +19,7 @@
 
 #define TIMEOUT_S 30
 #define LOG_LINES_MAX 60
+#define SHOWN_MAX 2000
 #define DIFFERENCES_BYTES_MAX (1u << 20)
 
 static const char help[] =
@@ -233,15 +235,9 @@ static void show_requests(const struct step_runner *runner) {
     json_t *request;
     printf("# the requests of it:%s\n", json_array_size(runner->requests) == 0 ? " none" : "");
     json_array_foreach(runner->requests, i, request) {
-        const json_t *status = json_object_get(request, "status");
-        const char *query = json_string_value(json_object_get(request, "query"));
-        printf("#   %s %s%s%s -> %d%s%s\n", json_string_value(json_object_get(request, "method")),
-               json_string_value(json_object_get(request, "path")), query ? "?" : "",
-               query ? query : "", (int)json_integer_value(status),
-               json_is_true(json_object_get(request, "injected")) ? " (scripted)" : "",
-               json_is_true(json_object_get(request, "unknown"))
-                   ? " (the fake GitHub has no such endpoint: see [[response]])"
-                   : "");
+        char shown[SHOWN_MAX];
+        request_show(request, shown, sizeof shown);
+        printf("#   %s\n", shown);
     }
 }
 

@@ -3,9 +3,11 @@
  * step asks for; waits for the runs to end. */
 #include "scenario/step_runner.h"
 
+#include "fake/request_pattern.h"
+#include "scenario/request.h"
+
 #include "base/clock.h"
 
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/random.h>
@@ -175,12 +177,6 @@ static int wait_outcomes(struct step_runner *runner, struct error *err) {
 
 /* -- the requests that the fake got -- */
 
-/* The host's own requests: as the app, and for the repositories that have a schedule. */
-static bool is_of_host(const char *path) {
-    return path && (strcmp(path, "/app") == 0 || strncmp(path, "/app/", 5) == 0 ||
-                    strcmp(path, "/installation/repositories") == 0);
-}
-
 /* Takes the new requests of plugins; false while one of them has no response yet. */
 static bool pick_requests(struct step_runner *runner, json_t *all) {
     bool complete = true;
@@ -189,9 +185,8 @@ static bool pick_requests(struct step_runner *runner, json_t *all) {
     json_decref(runner->requests);
     runner->requests = json_array();
     json_array_foreach(all, i, request) {
-        const char *path = text(request, "path");
         if (json_integer_value(json_object_get(request, "n")) > runner->last_request &&
-            !is_of_host(path)) {
+            !request_is_of_host(request)) {
             json_array_append(runner->requests, request);
             complete &= json_object_get(request, "dropped") != NULL;
         }
@@ -233,7 +228,7 @@ json_t *step_runner_failure(const json_t *fail) {
     if (wanted && scenario_request(wanted, &request, &ignored) == 0) {
         json_object_del(copy, "request");
         json_object_set_new(copy, "method", json_string(request.method));
-        json_object_set_new(copy, "path", json_string(request.path));
+        json_object_set_new(copy, "target", json_string(request.path));
     }
     return copy;
 }
@@ -275,14 +270,6 @@ static int add_response(struct step_runner *runner, const json_t *response, stru
     return result;
 }
 
-/* A step begins without failures. Its own come first, because the first that fits is taken. */
-static int add_failures(struct step_runner *runner, struct error *err) {
-    const json_t *root = runner->environment->scenario->root;
-    return add_each(runner, json_object_get(runner->step, "fail"), add_failure, err) < 0
-               ? -1
-               : add_each(runner, json_object_get(root, "response"), add_response, err);
-}
-
 static int hold(struct step_runner *runner, const char *kill_at, struct error *err) {
     json_t *failure =
         json_pack("{s:s, s:b, s:i}", "request", kill_at, "after", 1, "delay_ms", HELD_RESPONSE_MS);
@@ -291,13 +278,26 @@ static int hold(struct step_runner *runner, const char *kill_at, struct error *e
     return result;
 }
 
+/* A step begins without failures. Its own come first, because the first that fits is taken.
+ * kill_at comes before all, because a response that is held back may be one of the others. */
+static int add_failures(struct step_runner *runner, struct error *err) {
+    const json_t *root = runner->environment->scenario->root;
+    const char *at = text(runner->step, "kill_at");
+    if (at && hold(runner, at, err) < 0) {
+        return -1;
+    }
+    return add_each(runner, json_object_get(runner->step, "fail"), add_failure, err) < 0
+               ? -1
+               : add_each(runner, json_object_get(root, "response"), add_response, err);
+}
+
 static bool is_held(struct step_runner *runner, const struct expected_request *wanted) {
     size_t i;
     json_t *request;
     json_array_foreach(runner->requests, i, request) {
         if (!json_object_get(request, "dropped") &&
             strcmp(text(request, "method"), wanted->method) == 0 &&
-            fnmatch(wanted->path, text(request, "path"), 0) == 0) {
+            request_pattern_fits(wanted->path, text(request, "path"), text(request, "query"))) {
             return true;
         }
     }
@@ -363,8 +363,7 @@ static void add_guid(struct step_runner *runner, const char *guid) {
 static int deliver(struct step_runner *runner, const struct delivery *delivery, struct error *err) {
     const char *at = text(runner->step, "kill_at");
     add_guid(runner, delivery->guid);
-    if ((at && hold(runner, at, err) < 0) || post(runner, delivery, err) < 0 ||
-        (at && kill_at(runner, at, err) < 0)) {
+    if (post(runner, delivery, err) < 0 || (at && kill_at(runner, at, err) < 0)) {
         return -1;
     }
     return wait_outcomes(runner, err);
@@ -485,7 +484,7 @@ static int do_advance(struct step_runner *runner, struct error *err) {
     int64_t nearest_ms = choose_due(runner);
     /* What fires is due by itself. */
     size_t n_waiting_guids = runner->n_guids;
-    if ((at && hold(runner, at, err) < 0) || fire(runner, err) < 0) {
+    if (fire(runner, err) < 0) {
         return -1;
     }
     if (runner->n_guids == 0) {

@@ -3,13 +3,12 @@
  * every difference. */
 #include "scenario/verify.h"
 
+#include "scenario/request.h"
 #include "scenario/step_runner.h"
 #include "scenario/tree.h"
 
 #include "base/clock.h"
 
-#include <fnmatch.h>
-#include <regex.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -30,18 +29,6 @@ static const char *text(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
 }
 
-static bool fits(const char *pattern, const char *where, size_t bytes) {
-    regex_t compiled;
-    regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)bytes};
-    if (regcomp(&compiled, pattern, REG_EXTENDED) != 0) {
-        /* Checked when the scenario was read. */
-        return false;
-    }
-    bool found = regexec(&compiled, where, 1, &range, REG_STARTEND) == 0;
-    regfree(&compiled);
-    return found;
-}
-
 /* -- results -- */
 
 static void verify_result(const struct step_runner *runner, const struct outcome *outcome,
@@ -56,7 +43,7 @@ static void verify_result(const struct step_runner *runner, const struct outcome
                         outcome->plugin, result, outcome->result, *outcome->reason ? ": " : "",
                         outcome->reason);
     }
-    if (pattern && !fits(pattern, outcome->reason, strlen(outcome->reason))) {
+    if (pattern && !request_text_fits(pattern, outcome->reason, strlen(outcome->reason))) {
         differences_add(differences, "reason of %s: \"%s\" does not match \"%s\"", outcome->plugin,
                         outcome->reason, pattern);
     }
@@ -116,110 +103,26 @@ static void verify_deaths(const struct step_runner *runner, struct differences *
 
 /* -- requests -- */
 
-static const char *wanted_text(const json_t *wanted) {
-    return json_is_string(wanted) ? json_string_value(wanted) : text(wanted, "request");
-}
-
-static void show_request(const json_t *request, char *out, size_t bytes) {
-    const char *query = text(request, "query");
-    json_t *body = json_object_get(request, "body");
-    char body_text[SHOWN_MAX / 2], status[24] = "dropped";
-    if (json_is_integer(json_object_get(request, "status"))) {
-        snprintf(status, sizeof status, "%d",
-                 (int)json_integer_value(json_object_get(request, "status")));
-    }
-    tree_show(body, body_text, sizeof body_text);
-    const char *unknown = json_is_true(json_object_get(request, "unknown"))
-                              ? " (the fake GitHub has no such endpoint: see [[response]])"
-                              : "";
-    snprintf(out, bytes, "%s %s%s%s -> %s%s%s%s", text(request, "method"), text(request, "path"),
-             query ? "?" : "", query ? query : "", status, unknown, json_is_null(body) ? "" : " ",
-             json_is_null(body) ? "" : body_text);
-}
-
-static int verify_paths(const json_t *request, const json_t *wanted, struct error *err) {
-    json_t *body = json_object_get(request, "body"), *value;
-    const char *path;
-    json_object_foreach(json_object_get(wanted, "has"), path, value) {
-        json_t *found = tree_find(body, path);
-        if (!found || !json_equal(found, value)) {
-            char have[300], want[300];
-            tree_show(found, have, sizeof have);
-            tree_show(value, want, sizeof want);
-            return error_set(err, "its body's %s is %s, not %s", path, have, want);
-        }
-    }
-    json_object_foreach(json_object_get(wanted, "matches"), path, value) {
-        const char *found = json_string_value(tree_find(body, path));
-        const char *pattern = json_string_value(value);
-        if (!found || !pattern || !fits(pattern, found, strlen(found))) {
-            return error_set(err, "its body's %s is \"%.300s\", which does not match \"%s\"", path,
-                             found ? found : "", pattern ? pattern : "");
-        }
-    }
-    return 0;
-}
-
-/* The plugin sees a 304 as a 200: the host has the response in its cache. */
-static bool status_fits(int expected, int status) {
-    if (expected == 0) {
-        return status / 100 == 2 || status == 304;
-    }
-    return expected == (status == 0 ? -1 : status) || (expected == 200 && status == 304);
-}
-
-/* 1: it is another request. -1: it is that request but differs. 0: it is as expected. */
-static int compare(const json_t *request, const json_t *wanted, struct error *err) {
-    struct expected_request expected;
-    char target[2 * REQUEST_PATH_MAX];
-    const char *query = text(request, "query");
-    const json_t *body = json_object_get(wanted, "body");
-    scenario_request(wanted_text(wanted), &expected, err);
-    bool with_query = query && strchr(expected.path, '?');
-    snprintf(target, sizeof target, "%s%s", text(request, "path"), with_query ? "?" : "");
-    if (with_query) {
-        strncat(target, query, sizeof target - strlen(target) - 1);
-    }
-    if (strcmp(text(request, "method"), expected.method) != 0 ||
-        (strcmp(expected.path, target) != 0 && fnmatch(expected.path, target, 0) != 0)) {
-        error_set(err, "another request came");
-        return 1;
-    }
-    int status = (int)json_integer_value(json_object_get(request, "status"));
-    if (!status_fits(expected.status, status)) {
-        if (status == 0) {
-            return error_set(err, "it was dropped");
-        }
-        return error_set(err,
-                         expected.status
-                             ? "its status is %d, not the expected one"
-                             : "its status is %d, which the scenario does not expect (write -> %d)",
-                         status, status);
-    }
-    if (body && !json_equal(body, json_object_get(request, "body"))) {
-        char want[SHOWN_MAX];
-        tree_show(body, want, sizeof want);
-        return error_set(err, "its body is not %s", want);
-    }
-    return verify_paths(request, wanted, err);
-}
-
 static void add_missing(const json_t *wanted, struct differences *differences) {
-    differences_add(differences, "missing request: %s", wanted_text(wanted));
+    differences_add(differences, "missing request: %s", request_wanted(wanted));
 }
 
+/* A lookup of the host is never too many. */
 static void add_unexpected(const json_t *request, struct differences *differences) {
     char shown[SHOWN_MAX];
-    show_request(request, shown, sizeof shown);
+    if (request_is_lookup(request)) {
+        return;
+    }
+    request_show(request, shown, sizeof shown);
     differences_add(differences, "unexpected request: %s", shown);
 }
 
 static void add_differs(const json_t *request, const json_t *wanted, const struct error *err,
                         struct differences *differences) {
     char shown[SHOWN_MAX];
-    show_request(request, shown, sizeof shown);
-    differences_add(differences, "request %s: %s\n    it was: %s", wanted_text(wanted), err->text,
-                    shown);
+    request_show(request, shown, sizeof shown);
+    differences_add(differences, "request %s: %s\n    it was: %s", request_wanted(wanted),
+                    err->text, shown);
 }
 
 static void verify_in_order(const json_t *came, const json_t *wanted,
@@ -228,7 +131,7 @@ static void verify_in_order(const json_t *came, const json_t *wanted,
     while (i < n_came && k < n_wanted) {
         struct error err;
         const json_t *request = json_array_get(came, i), *expected = json_array_get(wanted, k);
-        int result = compare(request, expected, &err);
+        int result = request_compare(request, expected, &err);
         if (result <= 0) {
             if (result < 0) {
                 add_differs(request, expected, &err, differences);
@@ -239,7 +142,7 @@ static void verify_in_order(const json_t *came, const json_t *wanted,
         /* Is the expected one still to come? Then this one is too many, else that one is missing.
          */
         size_t later = i + 1;
-        while (later < n_came && compare(json_array_get(came, later), expected, &err) > 0) {
+        while (later < n_came && request_compare(json_array_get(came, later), expected, &err) > 0) {
             later++;
         }
         if (later < n_came) {
@@ -266,7 +169,7 @@ static void verify_any_order(const json_t *came, const json_t *wanted,
         struct error err, ignored;
         size_t found = SIZE_MAX, near = SIZE_MAX;
         json_array_foreach(left, i, request) {
-            int result = compare(request, expected, &ignored);
+            int result = request_compare(request, expected, &ignored);
             if (result == 0 && found == SIZE_MAX) {
                 found = i;
             } else if (result < 0) {
@@ -337,7 +240,7 @@ static void verify_failures(struct step_runner *runner, struct differences *diff
         return;
     }
     json_array_foreach(json_object_get(response, "failures"), i, failure) {
-        const char *method = text(failure, "method"), *path = text(failure, "path");
+        const char *method = text(failure, "method"), *path = text(failure, "target");
         json_int_t left = json_integer_value(json_object_get(failure, "times"));
         json_int_t all = times_of(runner, failure, left);
         if (left > 0 && left < all) {
@@ -359,7 +262,7 @@ bool verify_is_logged(const struct step_runner *runner, const char *pattern) {
     size_t at = runner->log_start, bytes;
     const char *line;
     while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
-        if (fits(pattern, line, bytes)) {
+        if (request_text_fits(pattern, line, bytes)) {
             return true;
         }
     }

@@ -52,7 +52,7 @@ struct broker_options {
 enum broker_kind {
     /* A plugin's request, with a token of its installation. */
     BROKER_REQUEST,
-    /* The app's slug, from GET /app, cached unless `fresh`; `response` is the slug. */
+    /* The app's slug, from GET /app, cached for an hour unless `fresh`; `response` is the slug. */
     BROKER_SLUG,
     /* The host's own request as the app: `method`, `url`, `body`. */
     BROKER_APP,

@@ -3,18 +3,9 @@
 #include "broker/permission_set.h"
 
 #include "base/buffer.h"
+#include "protocol/access.h"
 
 #include <string.h>
-
-static int rank_of(const char *access, size_t bytes) {
-    static const char *const by_rank[] = {"read", "write", "admin"};
-    for (int i = 0; i < 3; i++) {
-        if (strlen(by_rank[i]) == bytes && memcmp(by_rank[i], access, bytes) == 0) {
-            return i + 1;
-        }
-    }
-    return 0;
-}
 
 /* Does the installation grant the permission with this raw name and access? `granted` is the JSON
  * of its permissions. */
@@ -28,8 +19,8 @@ static bool is_granted(const struct json_value *granted, const struct json_reade
                     memcmp(reader.text, name->text, name->text_bytes) == 0;
         enum json_token type = json_next(&reader);
         if (same && type == JSON_STRING) {
-            return rank_of(reader.text, reader.text_bytes) >=
-                   rank_of(access->text, access->text_bytes);
+            return access_rank(reader.text, reader.text_bytes) >=
+                   access_rank(access->text, access->text_bytes);
         }
         if (json_skip(&reader, type) < 0) {
             return false;

@@ -2,6 +2,7 @@
 /* Sends GET /app at most once at a time, and serves every waiter from its response. */
 #include "broker/slug_cache.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <snekomatic/types.h>
@@ -11,6 +12,8 @@
 
 /* Bytes; GitHub's are a name of at most 34 characters. */
 #define SLUG_MAX 100
+/* Then GitHub is asked again, because the app may have been renamed. */
+#define SLUG_FOR_MS (60 * 60000)
 
 TAILQ_HEAD(slug_waiters, slug_waiter);
 
@@ -19,6 +22,8 @@ struct slug_cache {
     const char *app_id;
     /* "" until it is known. */
     char slug[SLUG_MAX + 1];
+    /* Monotonic: when GitHub gave it. */
+    int64_t stored_at_ms;
     struct app_request request;
     bool in_progress;
     struct slug_waiters waiters;
@@ -94,6 +99,7 @@ static int store_slug(struct slug_cache *cache, const struct http_transfer *tran
     }
     memcpy(cache->slug, slug, bytes);
     cache->slug[bytes] = '\0';
+    cache->stored_at_ms = clock_monotonic_ms();
     return 0;
 }
 
@@ -110,6 +116,7 @@ static void on_app_response(struct app_request *request) {
     struct slug_waiter *waiter;
     while ((waiter = TAILQ_FIRST(&cache->waiters))) {
         slug_cache_forget(waiter);
+        /* If GitHub does not respond, an old slug is better than none. */
         waiter->on_slug(waiter, cache->slug[0] ? cache->slug : NULL, request);
     }
     end_request(cache);
@@ -117,7 +124,7 @@ static void on_app_response(struct app_request *request) {
 
 void slug_cache_get(struct slug_cache *cache, struct slug_waiter *waiter) {
     assert(!waiter->cache);
-    if (cache->slug[0]) {
+    if (cache->slug[0] && clock_monotonic_ms() - cache->stored_at_ms < SLUG_FOR_MS) {
         waiter->on_slug(waiter, cache->slug, NULL);
         return;
     }

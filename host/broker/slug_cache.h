@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The app's slug: read with GET /app, then cached until somebody needs the present one. A slug
- * proves that github.api_url leads to GitHub's API, and that the key belongs to the configured app.
+/* The app's slug: read with GET /app, then cached for an hour, or until somebody needs the present
+ * one. A slug proves that github.api_url leads to GitHub's API, and that the key belongs to the
+ * configured app.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_SLUG_CACHE_H

@@ -42,8 +42,6 @@ struct call_group {
     size_t bytes;
     /* Effects whose response the store could not record, of this worker and of earlier ones. */
     struct call_list unrecorded;
-    /* Monotonic: when the app's slug was last asked anew. 0: never. */
-    int64_t slug_asked_at_ms;
 };
 
 struct call {

@@ -203,24 +203,11 @@ void calls_http(struct call_group *group, struct run *run, const struct http_cal
 
 /* ---- questions about the app ---- */
 
-/* The app may be renamed. */
-#define SLUG_FOR_MS (60 * 60000)
-
 static void fill_question(struct call *call, const struct run *run,
                           enum frame_app_question question) {
-    struct call_group *group = call->group;
-    int64_t now_ms = clock_monotonic_ms();
     call_fill_broker(call, run, on_read_response);
     call->broker.method = "GET";
-    if (question == FRAME_APP_PERMISSIONS) {
-        call->broker.kind = BROKER_PERMISSIONS;
-        return;
-    }
-    call->broker.kind = BROKER_SLUG;
-    if (group->slug_asked_at_ms == 0 || now_ms - group->slug_asked_at_ms > SLUG_FOR_MS) {
-        call->broker.fresh = true;
-        group->slug_asked_at_ms = now_ms;
-    }
+    call->broker.kind = question == FRAME_APP_PERMISSIONS ? BROKER_PERMISSIONS : BROKER_SLUG;
 }
 
 void calls_app(struct call_group *group, struct run *run, const struct app_call *request) {

@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "protocol/access.h"
 
 #include <snekomatic/plugin.h>
 #include <snekomatic/timer.h>
@@ -377,20 +378,15 @@ bool description_allows_effect(const struct description *d, const char *method, 
     return allowed;
 }
 
-static int access_rank(const char *access) {
-    static const char *const by_rank[] = {"read", "write", "admin"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(access, by_rank[i]) == 0) {
-            return i;
-        }
-    }
-    return 3;
-}
-
 static bool permits(const char *permitted, const struct described_permission *permission) {
     size_t bytes = strlen(permission->name);
-    return strncmp(permitted, permission->name, bytes) == 0 && permitted[bytes] == ':' &&
-           access_rank(permitted + bytes + 1) >= access_rank(permission->access);
+    if (strncmp(permitted, permission->name, bytes) != 0 || permitted[bytes] != ':') {
+        return false;
+    }
+    const char *access = permitted + bytes + 1;
+    /* An access that is none is never permitted: the worker may say anything. */
+    int wanted = access_rank(permission->access, strlen(permission->access));
+    return wanted > 0 && access_rank(access, strlen(access)) >= wanted;
 }
 
 static bool is_permitted(const struct described_permission *permission, char *const *permitted) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Service "github": the slots over http_send, response and pagination. */
 #include "base/json.h"
+#include "protocol/access.h"
 #include "worker/app_call.h"
 #include "worker/descriptor.h"
 #include "worker/http_send.h"
@@ -34,17 +35,6 @@ static int32_t github_graphql(struct snek_run *shown, const struct snek_graphql 
     return result < 0 ? result : http_send(run_of(shown), &call, call.response);
 }
 
-/* 0: no access. */
-static int rank_of(const char *access) {
-    static const char *const by_rank[] = {"read", "write", "admin"};
-    for (int i = 0; access && i < 3; i++) {
-        if (strcmp(access, by_rank[i]) == 0) {
-            return i + 1;
-        }
-    }
-    return 0;
-}
-
 static int32_t github_has_permission(struct snek_run *shown, const char *name, const char *access) {
     if (!shown) {
         return SNEK_E_INVALID;
@@ -52,8 +42,7 @@ static int32_t github_has_permission(struct snek_run *shown, const char *name, c
     struct run *run = run_of(shown);
     struct frame_text granted;
     struct json_value value;
-    char text[16] = "";
-    if (!name || !*name || rank_of(access) == 0) {
+    if (!name || !*name || !access || access_rank(access, strlen(access)) == 0) {
         return run_fail(run, SNEK_E_INVALID,
                         "has_permission() needs the name of a permission and read, write or admin");
     }
@@ -67,11 +56,9 @@ static int32_t github_has_permission(struct snek_run *shown, const char *name, c
     if (result < 0) {
         return result;
     }
-    if (json_find(granted.data, granted.bytes, name, &value) && value.type == JSON_STRING &&
-        value.raw_bytes - 2 < sizeof text) {
-        memcpy(text, value.raw + 1, value.raw_bytes - 2);
-    }
-    return rank_of(text) >= rank_of(access);
+    bool found = json_find(granted.data, granted.bytes, name, &value) && value.type == JSON_STRING;
+    return found &&
+           access_rank(value.raw + 1, value.raw_bytes - 2) >= access_rank(access, strlen(access));
 }
 
 static int32_t github_bot_login(struct snek_run *shown, struct snek_text *login) {

@@ -136,6 +136,25 @@ static inline const char *snek_time(struct snek_run *run, int64_t ms) {
                       second / 3600, second / 60 % 60, second % 60);
 }
 
+/* The reverse: the milliseconds since 1970 of "2026-01-31T04:05:06Z". -1 for NULL and for a text of
+ * another form. */
+static inline int64_t snek_time_ms(const char *time) {
+    int year, month, day, hour, minute, second, end = 0;
+    int64_t days;
+    if (!time ||
+        sscanf(time, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute, &second,
+               &end) != 6 ||
+        end != 20 || time[end] || year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 ||
+        hour > 23 || minute > 59 || second > 60) {
+        return -1;
+    }
+    /* As in snek_time(), the year begins with March. */
+    year -= month < 3;
+    days = 365 * (int64_t)year + year / 4 - year / 100 + year / 400 +
+           (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1 - 719468;
+    return ((days * 24 + hour) * 60 + minute) * 60000 + (int64_t)second * 1000;
+}
+
 static inline int32_t snek_cancelled(struct snek_run *run) {
     return run->host->cancelled(run);
 }
@@ -204,6 +223,12 @@ static inline uint32_t snek_count(struct snek_run *run, const char *path) {
     struct snek_value value;
     snek_event(run)->find(run, path, &value);
     return (uint32_t)value.count;
+}
+
+/* For the handler of a schedule: the time for which the host calls it, in milliseconds since 1970.
+ * It is the same in each attempt, unlike snek_now_ms(). -1 for any other event. */
+static inline int64_t snek_slot_ms(struct snek_run *run) {
+    return snek_time_ms(snek_string(run, "schedule.slot"));
 }
 
 /* ---- responses: NULL is one without a value; texts are borrowed until it is freed ---- */
@@ -300,6 +325,65 @@ static inline uint32_t snek_item_count(struct snek_run *run, struct snek_pages *
     struct snek_value value;
     snek_github(run)->item(pages, path, &value);
     return (uint32_t)value.count;
+}
+
+/* ---- the labels of an item, as the event, the response or the list shows it: no request ---- */
+
+/* Is this the name of the label? GitHub tells no upper from lower case. */
+static inline int snek_is_label(const char *name, const char *label) {
+    size_t i = 0;
+    int a, b;
+    do {
+        a = name ? (unsigned char)name[i] : 0;
+        b = label ? (unsigned char)label[i] : 0;
+        a += a >= 'A' && a <= 'Z' ? 'a' - 'A' : 0;
+        b += b >= 'A' && b <= 'Z' ? 'a' - 'A' : 0;
+        i++;
+    } while (a && a == b);
+    return a == b && i > 1;
+}
+
+/* 1 when the issue, pull request or discussion of the event has the label, else 0. The payload is
+ * as old as the delivery: snek_set_labels() looks at the present labels. */
+static inline int32_t snek_has_label(struct snek_run *run, const char *label) {
+    static const char *const items[] = {"issue", "pull_request", "discussion"};
+    uint32_t i, n;
+    for (i = 0; i < 3; i++) {
+        uint32_t count = snek_count(run, snek_print(run, "%s.labels", items[i]));
+        for (n = 0; n < count; n++) {
+            const char *path = snek_print(run, "%s.labels[%lu].name", items[i], (unsigned long)n);
+            if (snek_is_label(snek_string(run, path), label)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* 1 when the issue or pull request that the response holds has the label, else 0. */
+static inline int32_t snek_response_has_label(struct snek_run *run, struct snek_response *response,
+                                              const char *label) {
+    uint32_t n, count = snek_response_count(run, response, "labels");
+    for (n = 0; n < count; n++) {
+        const char *path = snek_print(run, "labels[%lu].name", (unsigned long)n);
+        if (snek_is_label(snek_response_string(run, response, path), label)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* 1 when the present issue or pull request of a list has the label, else 0. */
+static inline int32_t snek_item_has_label(struct snek_run *run, struct snek_pages *pages,
+                                          const char *label) {
+    uint32_t n, count = snek_item_count(run, pages, "labels");
+    for (n = 0; n < count; n++) {
+        const char *path = snek_print(run, "labels[%lu].name", (unsigned long)n);
+        if (snek_is_label(snek_item_string(run, pages, path), label)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* ---- requests ---- */

@@ -5,16 +5,6 @@
 
 #define ISSUE "/repos/{owner}/{repo}/issues/{n}"
 
-static int is_stale(struct snek_run *run, struct snek_pages *issues) {
-    for (uint32_t n = 0; n < snek_item_count(run, issues, "labels"); n++) {
-        const char *label = snek_item_string(run, issues, snek_print(run, "labels[%u].name", n));
-        if (label && strcmp(label, "stale") == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static int32_t mark(struct snek_run *run, const char *number) {
     int32_t result = snek_request(run, "POST", ISSUE "/labels", .parameters = {{"n", number}},
                                   .json = snek_json(run, "{'labels':['stale']}"),
@@ -33,13 +23,13 @@ static int32_t close_issue(struct snek_run *run, const char *number) {
 static int32_t on_day(struct snek_run *run) {
     struct snek_pages *issues =
         snek_list(run, "/repos/{owner}/{repo}/issues?state=open&sort=updated&direction=asc");
-    const char *old = snek_time(run, snek_now_ms(run) - 60 * SNEK_DAY_MS);
-    const char *silent = snek_time(run, snek_now_ms(run) - 7 * SNEK_DAY_MS);
+    const char *old = snek_time(run, snek_slot_ms(run) - 60 * SNEK_DAY_MS);
+    const char *silent = snek_time(run, snek_slot_ms(run) - 7 * SNEK_DAY_MS);
     int32_t more;
     while ((more = snek_next(run, issues)) > 0) {
         const char *updated = snek_item_string(run, issues, "updated_at");
         const char *number = snek_item_text(run, issues, "number");
-        int stale = is_stale(run, issues);
+        int stale = snek_item_has_label(run, issues, "stale");
         if (!updated || strcmp(updated, stale ? silent : old) > 0) {
             continue;
         }
@@ -52,9 +42,12 @@ static int32_t on_day(struct snek_run *run) {
 }
 
 static int32_t on_comment(struct snek_run *run) {
+    if (!snek_has_label(run, "stale")) {
+        return snek_skip(run, "it is not stale");
+    }
     int32_t result =
         snek_request(run, "DELETE", "/repos/{owner}/{repo}/issues/{number}/labels/stale");
-    return result == SNEK_E_NOT_FOUND ? snek_skip(run, "it is not stale") : result;
+    return result == SNEK_E_NOT_FOUND ? SNEK_DONE : result;
 }
 
 static const struct snek_permission permissions[] = {{"issues", "write"},

@@ -240,7 +240,12 @@ static int32_t do_large(struct snek_run *run) {
 static int32_t do_times(struct snek_run *run) {
     for (uint32_t n = 0; n < snek_count(run, "ms"); n++) {
         int64_t ms = snek_integer(run, snek_print(run, "ms[%u]", n), 0);
-        snek_log(run, SNEK_LOG_INFO, snek_time(run, ms));
+        const char *text = snek_time(run, ms);
+        say(run, "%s %d", text, snek_time_ms(text) == ms / 1000 * 1000);
+    }
+    for (uint32_t n = 0; n < snek_count(run, "wrong"); n++) {
+        const char *text = snek_string(run, snek_print(run, "wrong[%u]", n));
+        say(run, "%s %d", text ? text : "NULL", (int)snek_time_ms(text));
     }
     return SNEK_DONE;
 }

@@ -364,6 +364,33 @@ static void the_slug_is_requested_once(void **state) {
     assert_int_equal(fixture.last_token_id, 0);
 }
 
+static void expect_slug_for_plugins(unsigned count, const char *slug) {
+    static struct asked asked[3];
+    static const char *const plugins[] = {"invite", "welcome", "ping"};
+    for (unsigned i = 0; i < count; i++) {
+        fixture_fill(&fixture, &asked[i], NULL, NULL, NULL);
+        asked[i].request.kind = BROKER_SLUG;
+        asked[i].request.plugin = plugins[i];
+        broker_submit(fixture.broker, &asked[i].request);
+        fixture_wait(&fixture, &asked[i], 1);
+        assert_int_equal(asked[i].request.outcome, 0);
+        assert_string_equal(asked[i].request.response.data, slug);
+        broker_request_finish(&asked[i].request);
+    }
+}
+
+static void an_old_slug_is_requested_again_once_for_all_plugins(void **state) {
+    (void)state;
+    expect_slug_for_plugins(3, "snek-o");
+    assert_int_equal(fixture.app_asks, 1);
+    fixture.app_says = "200 {\"id\":1,\"slug\":\"snek-new\"}";
+    clock_set_for_test(clock_monotonic_ms() + 3599000, clock_wall_ms());
+    expect_slug_for_plugins(3, "snek-o");
+    clock_set_for_test(clock_monotonic_ms() + 2000, clock_wall_ms());
+    expect_slug_for_plugins(3, "snek-new");
+    assert_int_equal(fixture.app_asks, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_slug_is_requested_once, set_up, tear_down),
@@ -386,6 +413,8 @@ int main(void) {
                                         set_up_with_inbox, tear_down),
         cmocka_unit_test_setup_teardown(a_supervisor_that_is_slow_each_time_is_given_up,
                                         set_up_with_inbox, tear_down),
+        /* The last one, because it stops the clock. */
+        APP_TEST(an_old_slug_is_requested_again_once_for_all_plugins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,16 +284,25 @@ static void the_event_fills_the_names_of_its_repository_and_item(void **state) {
     }
 }
 
-static void a_time_is_written_as_github_writes_it(void **state) {
+static void a_time_is_written_and_read_as_github_writes_it(void **state) {
     (void)state;
     static const char *const texts[] = {"1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z",
                                         "2023-12-31T00:00:01Z", "2024-02-29T12:00:00Z",
                                         "2024-03-01T00:00:00Z", "2100-03-01T00:00:00Z",
                                         "2026-11-30T04:05:06Z", "9999-12-31T23:59:59Z"};
     probe("{\"do\":\"times\",\"ms\":[0,951868799000,1703980801000,1709208000999,1709251200000,"
-          "4107542400000,1796011506000,253402300799000]}");
+          "4107542400000,1796011506000,253402300799999],\"wrong\":[\"2026-11-30\","
+          "\"2026-13-30T04:05:06Z\",\"2026-11-30T04:05:06+01:00\",\"2026-11-30T04:05:06ZZ\",7]}");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        expect_log(&host, run, texts[i]);
+        char line[64];
+        snprintf(line, sizeof line, "%s 1", texts[i]);
+        expect_log(&host, run, line);
+    }
+    static const char *const wrong[] = {"2026-11-30 -1", "2026-13-30T04:05:06Z -1",
+                                        "2026-11-30T04:05:06+01:00 -1", "2026-11-30T04:05:06ZZ -1",
+                                        "NULL -1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        expect_log(&host, run, wrong[i]);
     }
     expect_result(&host, run, SNEK_DONE, "");
 }
@@ -656,7 +665,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(an_invalid_request_is_not_sent),
         cmocka_unit_test(a_value_that_no_url_can_have_rejects_the_run),
         cmocka_unit_test(the_event_fills_the_names_of_its_repository_and_item),
-        cmocka_unit_test(a_time_is_written_as_github_writes_it),
+        cmocka_unit_test(a_time_is_written_and_read_as_github_writes_it),
         cmocka_unit_test(a_comment_goes_to_a_number_and_gives_its_id),
         cmocka_unit_test(the_three_families_have_the_same_readers),
         cmocka_unit_test(a_request_that_is_too_large_is_not_sent),

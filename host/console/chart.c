@@ -80,17 +80,18 @@ static void put_counts(struct buffer *page, const struct inbox_series *series,
                        const struct sums *sums, const char *words) {
     http_page_html(page, "<figure>\n<h3>Deliveries and dead runs</h3>\n");
     begin_drawing(page, series);
-    http_page_put(page, "%lld deliveries and %lld dead runs in %s\">", (long long)sums->count,
-                  (long long)sums->dead, words);
+    http_page_put(page, "%lld %s and %lld %s in %s\">", (long long)sums->count,
+                  sums->count == 1 ? "delivery" : "deliveries", (long long)sums->dead,
+                  sums->dead == 1 ? "dead run" : "dead runs", words);
     for (size_t i = 0; i < series->n_buckets; i++) {
         put_bar(page, i, series->buckets[i].count, sums->most_count, "count");
         put_bar(page, i, series->buckets[i].dead, sums->most_count, "dead");
     }
     http_page_put(
         page,
-        "</svg>\n<figcaption>%lld deliveries in %s, at most %lld in a bar; %lld runs died "
-        "and are dead</figcaption>\n</figure>\n",
-        (long long)sums->count, words, (long long)sums->most_count, (long long)sums->dead);
+        "</svg>\n<figcaption>Deliveries in %s: %lld, at most %lld in a bar. Runs that died and are "
+        "still dead: %lld.</figcaption>\n</figure>\n",
+        words, (long long)sums->count, (long long)sums->most_count, (long long)sums->dead);
 }
 
 static void put_latency(struct buffer *page, const struct inbox_series *series,

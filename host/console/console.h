@@ -25,6 +25,11 @@
 /* Connections with the console at a time; they never take those of webhooks. */
 #define CONSOLE_CONNECTIONS_MAX 32
 
+/* Bytes of large responses (CONSOLE_LARGE_BYTES and more) on their way to slow clients; beyond it
+ * such a request gets 503. */
+#define CONSOLE_LARGE_SUM_MAX ((size_t)96 << 20)
+#define CONSOLE_LARGE_BYTES ((size_t)256 << 10)
+
 struct console;
 struct explain;
 

@@ -81,8 +81,12 @@ void entry_put_place(struct buffer *page, const struct inbox_entry *entry) {
     if (!*entry->repository) {
         http_page_html(page, "–");
     } else if (number > 0) {
-        http_page_put(page, "<a href=\"" CONSOLE_PATH "/items/%s/%lld\">%s#%lld</a>",
-                      entry->repository, (long long)number, entry->repository, (long long)number);
+        http_page_html(page, "<a href=\"" CONSOLE_PATH "/items/");
+        if (view_append_encoded(page, entry->repository) < 0) {
+            http_page_cut(page);
+        }
+        http_page_put(page, "/%lld\">%s#%lld</a>", (long long)number, entry->repository,
+                      (long long)number);
     } else {
         http_page_text(page, entry->repository);
     }
@@ -104,6 +108,16 @@ void entry_put_state(struct buffer *page, const struct inbox_entry *entry) {
     }
 }
 
+void entry_put_reason(struct buffer *page, const struct inbox_entry *entry) {
+    if (strcmp(entry->reason, "nothing matched") != 0) {
+        view_long_text(page, entry->reason);
+        return;
+    }
+    http_page_put(page, "%s: ", entry->reason);
+    view_put_delivery_link(page, entry->guid, "/why");
+    http_page_html(page, ">why?</a>");
+}
+
 static void put_row(struct console_task *task, const struct inbox_entry *entry, bool first) {
     struct buffer *page = &task->page;
     http_page_html(page, first ? "<tr><td class=\"nowrap\">" : "<tr class=\"more\"><td>");
@@ -121,7 +135,7 @@ static void put_row(struct console_task *task, const struct inbox_entry *entry, 
     http_page_put(page, "</td><td>%s</td><td>", *entry->plugin ? entry->plugin : "–");
     entry_put_state(page, entry);
     http_page_html(page, "</td><td class=\"wide\">");
-    view_long_text(page, entry->reason);
+    entry_put_reason(page, entry);
     if (entry->attempt > 1) {
         http_page_put(page, " <span class=\"soft\">attempt %lld</span>", (long long)entry->attempt);
     }
@@ -172,8 +186,11 @@ static void put_page(struct console_task *task, const struct search *search,
     if (found->n_entries > 0) {
         entries_put(task, found->entries, found->n_entries);
     } else {
-        http_page_html(&task->page, "<p class=\"card\">Nothing was found. Finished deliveries are "
-                                    "deleted after <code>store.retention_days</code>.</p>\n");
+        http_page_html(&task->page,
+                       "<p class=\"card\">Nothing was found. Finished deliveries are deleted after "
+                       "<code>store.retention_days</code>.<br>The box finds a GUID, "
+                       "<code>owner/repo</code>, <code>owner/repo#12</code> (not <code>#12</code> "
+                       "alone), <code>@person</code>, a plugin, or a part of a reason.</p>\n");
     }
     put_next(task, found);
     view_end(&task->page);

@@ -82,7 +82,7 @@ static void put_run(struct console_task *task, const struct inbox_show *show, si
     http_page_html(page, "</h3>\n");
     if (*run->reason) {
         http_page_html(page, "<p>");
-        view_long_text(page, run->reason);
+        entry_put_reason(page, run);
         http_page_html(page, "</p>\n");
     }
     if (*run->behind) {

@@ -16,6 +16,8 @@ void entries_put_json(struct console_task *task, const struct inbox_entry *entri
 void entry_put_place(struct buffer *page, const struct inbox_entry *entry);
 /* Its badges. */
 void entry_put_state(struct buffer *page, const struct inbox_entry *entry);
+/* The reason of a run. Where nothing of the plugin matched, it leads to the page that says why. */
+void entry_put_reason(struct buffer *page, const struct inbox_entry *entry);
 void entry_put_json(struct buffer *json, const struct inbox_entry *entry);
 
 #endif

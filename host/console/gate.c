@@ -492,10 +492,24 @@ void gate_on_request(struct http_request *request) {
 void gate_release(struct http_request *request) {
     struct console_task *task = request->state;
     if (task) {
+        assert(task->console->large_bytes >= task->large_bytes);
+        task->console->large_bytes -= task->large_bytes;
         buffer_finish(&task->page);
         explicit_bzero(task, sizeof *task);
         free(task);
     }
+}
+
+/* The response is a copy of the page, and a client that reads slowly keeps it for long. */
+static bool reserve(struct console_task *task) {
+    struct console *console = task->console;
+    size_t bytes = task->page.bytes < CONSOLE_LARGE_BYTES ? 0 : task->page.bytes;
+    if (bytes > CONSOLE_LARGE_SUM_MAX - console->large_bytes) {
+        return false;
+    }
+    console->large_bytes += bytes;
+    task->large_bytes = bytes;
+    return true;
 }
 
 void gate_on_done(struct mail *mail) {
@@ -503,6 +517,10 @@ void gate_on_done(struct mail *mail) {
     struct http_request *request = task->request;
     if (*task->location) {
         redirect(request, task->location);
+    } else if (!reserve(task)) {
+        task->is_file = false;
+        http_reject(request, 503, "too many large pages are on their way to slow clients",
+                    "retry when one of them has ended");
     } else if (!task->wants_json) {
         http_respond_own_page(request, task->status, &task->page);
     } else if (http_page_is_cut(&task->page)) {

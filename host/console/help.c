@@ -18,6 +18,19 @@ static const struct description *next_with_commands(struct console_task *task, s
     return NULL;
 }
 
+/* A usage is "/name ARGUMENTS: explanation" by convention. */
+static void put_command(struct buffer *page, const struct described_command *command) {
+    const char *colon = strstr(command->usage, ": ");
+    http_page_html(page, "<dt><code>");
+    if (*command->usage != '/') {
+        http_page_put(page, "/%s</code></dt><dd>%s", command->name, command->usage);
+        return;
+    }
+    http_page_text_bytes(page, command->usage,
+                         colon ? (size_t)(colon - command->usage) : strlen(command->usage));
+    http_page_put(page, "</code></dt><dd>%s", colon ? colon + strlen(": ") : "");
+}
+
 static void put_plugin(struct buffer *page, const struct description *plugin) {
     http_page_put(page, "<h2>%s</h2>\n<p>%s</p>\n<dl class=\"facts\">\n", plugin->name,
                   plugin->summary);
@@ -25,9 +38,8 @@ static void put_plugin(struct buffer *page, const struct description *plugin) {
         const struct described_command *command = &plugin->commands[i];
         char roles[DESCRIPTION_ROLES_MAX];
         description_roles(command->roles, roles);
-        http_page_put(page,
-                      "<dt><code>/%s</code></dt><dd>%s <span class=\"soft\">(%s)</span></dd>\n",
-                      command->name, command->usage, roles);
+        put_command(page, command);
+        http_page_put(page, " <span class=\"soft\">(%s)</span></dd>\n", roles);
     }
     http_page_html(page, "</dl>\n");
 }

@@ -69,14 +69,17 @@ static void put_sparkline(struct buffer *page, const struct inbox_plugin_runs *r
         most = runs->hours[i] > most ? runs->hours[i] : most;
         sum += runs->hours[i];
     }
-    http_page_put(
-        page,
-        "<svg class=\"spark\" viewBox=\"0 0 %d 30\" role=\"img\" aria-label=\"%lld runs in "
-        "24 hours, at most %lld in one\">",
-        HOURS * 5, (long long)sum, (long long)(sum > 0 ? most : 0));
+    if (sum == 0) {
+        http_page_html(page, "<p class=\"hint\">No run in 24 hours, as far as they are summed up: "
+                             "two minutes after they came.</p>\n");
+        return;
+    }
+    http_page_put(page,
+                  "<svg class=\"spark\" viewBox=\"0 0 %d 30\" preserveAspectRatio=\"none\" "
+                  "role=\"img\" aria-label=\"%lld runs in 24 hours, at most %lld in one\">",
+                  HOURS * 5, (long long)sum, (long long)most);
     for (size_t i = 0; i < HOURS; i++) {
         long long height = (long long)(runs->hours[i] * 28 / most);
-        height = runs->hours[i] > 0 && height == 0 ? 1 : height;
         http_page_put(page, "<rect x=\"%zu\" y=\"%lld\" width=\"4\" height=\"%lld\"/>", i * 5,
                       29 - height, height + 1);
     }
@@ -94,10 +97,10 @@ static void put_counts(struct buffer *page, const struct inbox_plugin_runs *runs
     http_page_html(page, "<p>");
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         if (counts[i].count > 0) {
-            http_page_put(page,
-                          "<a href=\"" CONSOLE_PATH "/deliveries?plugin=%s&amp;state=%s\">%lld ",
-                          runs->plugin, counts[i].state, (long long)counts[i].count);
-            http_page_put(page, "%s</a> ", counts[i].state);
+            http_page_html(page, "<a href=\"" CONSOLE_PATH "/deliveries?plugin=");
+            view_put_part(page, runs->plugin);
+            http_page_put(page, "&amp;state=%s\">%lld %s</a> ", counts[i].state,
+                          (long long)counts[i].count, counts[i].state);
             any = true;
         }
     }

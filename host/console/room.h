@@ -12,8 +12,9 @@
 struct console {
     struct console_options options;
     struct http_route route;
-    /* Only ingest's thread uses it. */
+    /* Only ingest's thread uses these two. `large_bytes`: of large responses. */
     struct console_access access;
+    size_t large_bytes;
 
     pthread_t thread;
     /* For tasks. */

@@ -22,6 +22,8 @@ struct step {
     const char *name;
     /* GitHub's; "" unknown. */
     const char *request_id;
+    /* A later attempt got the recorded response. */
+    bool replayed;
 };
 
 struct steps {
@@ -69,6 +71,43 @@ static int compare(const void *a, const void *b) {
     return (left->attempt != NULL) - (right->attempt != NULL);
 }
 
+static bool has_last_attempt(const struct inbox_show *show, size_t run) {
+    for (size_t i = 0; i < show->n_attempts; i++) {
+        if (show->attempts[i].run == run && strcmp(show->attempts[i].how, "dead") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When the last attempt that the store knows of ended; one that runs now has no end yet. */
+static int64_t last_end_ms(const struct inbox_show *show, size_t run) {
+    const struct inbox_entry *entry = &show->runs[run];
+    int64_t last_ms = strcmp(entry->state, "done") == 0 ? entry->finished_ms : 0;
+    for (size_t i = 0; i < show->n_attempts; i++) {
+        const struct inbox_shown_attempt *attempt = &show->attempts[i];
+        if (attempt->run == run && attempt->ended_ms > last_ms) {
+            last_ms = attempt->ended_ms;
+        }
+    }
+    return strcmp(entry->state, "running") == 0 ? INT64_MAX : last_ms;
+}
+
+/* A later attempt than that of this effect got the recorded response again. */
+static bool is_replayed(const struct inbox_show *show, const struct inbox_shown_request *request) {
+    bool stands = request->kind == INBOX_EFFECT && request->state == INBOX_COMPLETED &&
+                  request->status >= 200 && request->status < 300;
+    int64_t last_ms = last_end_ms(show, request->run);
+    for (size_t i = 0; stands && i < show->n_attempts; i++) {
+        const struct inbox_shown_attempt *attempt = &show->attempts[i];
+        if (attempt->run == request->run && attempt->ended_ms >= request->at_ms &&
+            attempt->ended_ms < last_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void collect(struct steps *steps, const struct inbox_show *show, size_t run) {
     const struct inbox_entry *entry = &show->runs[run];
     add(steps, (struct step){.at_ms = entry->received_ms, .name = "received, and committed"});
@@ -76,7 +115,8 @@ static void collect(struct steps *steps, const struct inbox_show *show, size_t r
         if (show->requests[i].run == run) {
             add(steps, (struct step){.at_ms = show->requests[i].at_ms,
                                      .request = &show->requests[i],
-                                     .request_id = find_request_id(show, i)});
+                                     .request_id = find_request_id(show, i),
+                                     .replayed = is_replayed(show, &show->requests[i])});
         }
     }
     for (size_t i = 0; i < show->n_attempts; i++) {
@@ -86,7 +126,10 @@ static void collect(struct steps *steps, const struct inbox_show *show, size_t r
         }
     }
     if (entry->finished_ms > 0) {
-        add(steps, (struct step){.at_ms = entry->finished_ms, .name = "ended"});
+        /* The end of a dead run is that of its last attempt. */
+        if (!has_last_attempt(show, run)) {
+            add(steps, (struct step){.at_ms = entry->finished_ms, .name = "ended"});
+        }
     } else if (strcmp(entry->state, "running") == 0) {
         add(steps, (struct step){.at_ms = entry->lease_until_ms, .name = "the host's lease ends"});
     } else if (entry->due_ms > 0) {
@@ -116,7 +159,15 @@ static const char *request_kind(enum inbox_record_kind kind) {
     return kind == INBOX_EFFECT ? "effect" : "store";
 }
 
-static void put_request(struct buffer *page, const struct step *step) {
+/* The run's own reason stands above its steps. */
+static void put_reason(struct buffer *page, const char *reason, const char *of_run) {
+    if (*reason && strcmp(reason, of_run) != 0) {
+        http_page_html(page, "<br>");
+        view_long_text(page, reason);
+    }
+}
+
+static void put_request(struct buffer *page, const struct step *step, const char *of_run) {
     const struct inbox_shown_request *request = step->request;
     const char *state = request_state(request);
     http_page_put(page, "<span class=\"soft\">%s</span> <code>%s %s</code>",
@@ -131,19 +182,25 @@ static void put_request(struct buffer *page, const struct step *step) {
     if (*step->request_id) {
         http_page_put(page, " <span class=\"soft\">GitHub's request %s</span>", step->request_id);
     }
-    if (*request->message) {
-        http_page_html(page, "<br>");
-        view_long_text(page, request->message);
+    if (step->replayed) {
+        http_page_html(page, " ");
+        view_state(page, "replayed");
     }
+    put_reason(page, request->message, of_run);
 }
 
-static void put_attempt(struct buffer *page, const struct inbox_shown_attempt *attempt) {
-    http_page_put(page, "attempt %lld ended: ", (long long)attempt->attempt);
-    view_state(page, attempt->how);
-    if (*attempt->reason) {
-        http_page_html(page, " ");
-        view_long_text(page, attempt->reason);
+static void put_attempt(struct buffer *page, const struct inbox_shown_attempt *attempt,
+                        const char *of_run) {
+    static const struct {
+        const char *how, *shown;
+    } words[] = {{"retry", "to be retried"}, {"wait", "waiting"}, {"park", "parked"}};
+    const char *shown = attempt->how;
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        shown = strcmp(attempt->how, words[i].how) == 0 ? words[i].shown : shown;
     }
+    http_page_put(page, "attempt %lld ended: ", (long long)attempt->attempt);
+    view_state(page, shown);
+    put_reason(page, attempt->reason, of_run);
 }
 
 /* The time from one step to the next, drawn on the time of all steps. */
@@ -157,7 +214,8 @@ static void put_bar(struct buffer *page, int64_t from_ms, int64_t to_ms, int64_t
                   BAR_WIDTH + 2, (long long)start, (long long)(width > 0 ? width : 2));
 }
 
-static void put_step(struct buffer *page, const struct steps *steps, size_t index) {
+static void put_step(struct buffer *page, const struct steps *steps, size_t index,
+                     const char *of_run) {
     const struct step *step = &steps->all[index];
     int64_t first_ms = steps->all[0].at_ms, last_ms = steps->all[steps->count - 1].at_ms;
     int64_t before_ms = index > 0 ? steps->all[index - 1].at_ms : first_ms;
@@ -168,9 +226,9 @@ static void put_step(struct buffer *page, const struct steps *steps, size_t inde
     put_bar(page, before_ms - first_ms, step->at_ms - first_ms, last_ms - first_ms);
     http_page_html(page, "</td><td class=\"wide\">");
     if (step->request) {
-        put_request(page, step);
+        put_request(page, step, of_run);
     } else if (step->attempt) {
-        put_attempt(page, step->attempt);
+        put_attempt(page, step->attempt, of_run);
     } else {
         http_page_text(page, step->name);
     }
@@ -187,7 +245,7 @@ void steps_put(struct console_task *task, const struct inbox_show *show, size_t 
                    "scope=\"col\">Time</th><th scope=\"col\">Step</th></tr></thead>\n"
                    "<tbody>\n");
     for (size_t i = 0; i < steps.count; i++) {
-        put_step(page, &steps, i);
+        put_step(page, &steps, i, show->runs[run].reason);
     }
     http_page_html(page, "</tbody></table></div>\n");
     free(steps.all);
@@ -206,6 +264,7 @@ static void put_json_request(struct buffer *json, const struct inbox_show *show,
     view_json_number(json, "status", request->status);
     view_json_text(json, "state", *request_state(request) ? request_state(request) : "completed");
     view_json_text(json, "request_id", find_request_id(show, index));
+    view_json_bool(json, "replayed", is_replayed(show, request));
     view_json_text(json, "message", request->message);
     view_json_close(json, '}');
 }

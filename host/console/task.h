@@ -40,6 +40,8 @@ struct console_task {
     /* The response. */
     unsigned status;
     struct buffer page;
+    /* The part of console.large_bytes that its response holds. */
+    size_t large_bytes;
     /* "" without a redirect. */
     char location[2 * CONSOLE_PATH_MAX];
     /* The page is JSON for a file, which a browser stores and does not show. */

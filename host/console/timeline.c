@@ -55,7 +55,7 @@ static void put_delivery(struct console_task *task, const struct inbox_entry *ru
         http_page_put(page, "<li>%s ", runs[i].plugin);
         entry_put_state(page, &runs[i]);
         http_page_html(page, " ");
-        view_long_text(page, runs[i].reason);
+        entry_put_reason(page, &runs[i]);
         http_page_html(page, "</li>\n");
     }
     http_page_html(page, "</ul></li>\n");

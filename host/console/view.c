@@ -18,7 +18,8 @@
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
-#define LONG_TEXT 300
+/* Reasons of usual length are shown whole. */
+#define LONG_TEXT 500
 
 static void put_head(struct buffer *page, const char *title, bool live) {
     http_page_put(page,
@@ -152,14 +153,15 @@ void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
 void view_state(struct buffer *page, const char *state) {
     static const struct {
         const char *state, *kind;
-    } kinds[] = {
-        {"done", "good"},       {"ready", "good"},      {"completed", "good"}, {"skipped", "calm"},
-        {"superseded", "calm"}, {"unsent", "calm"},     {"dead", "bad"},       {"in doubt", "bad"},
-        {"intended", "bad"},    {"quarantined", "bad"}, {"parked", "held"},    {"held", "held"},
-        {"paused", "held"},     {"waiting", "held"},    {"retry", "held"},     {"dry run", "calm"},
-        {"replayed", "calm"},   {"running", "live"},    {"queued", "live"},    {"blocked", "held"},
-        {"suspect", "bad"},     {"full", "good"},       {"partial", "held"},   {"off", "bad"},
-        {"rejected", "bad"}};
+    } kinds[] = {{"done", "good"},       {"ready", "good"},      {"completed", "good"},
+                 {"skipped", "calm"},    {"superseded", "calm"}, {"unsent", "calm"},
+                 {"dead", "bad"},        {"in doubt", "bad"},    {"intended", "bad"},
+                 {"quarantined", "bad"}, {"parked", "held"},     {"held", "held"},
+                 {"paused", "held"},     {"waiting", "held"},    {"to be retried", "held"},
+                 {"dry run", "calm"},    {"replayed", "calm"},   {"running", "live"},
+                 {"queued", "live"},     {"blocked", "held"},    {"suspect", "bad"},
+                 {"full", "good"},       {"partial", "held"},    {"off", "bad"},
+                 {"rejected", "bad"}};
     const char *kind = "calm";
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         kind = strcmp(state, kinds[i].state) == 0 ? kinds[i].kind : kind;
@@ -219,11 +221,15 @@ int view_append_encoded(struct buffer *url, const char *text) {
     return append_encoded(url, text, "-_.~/");
 }
 
-void view_put_delivery_path(struct buffer *out, const char *guid) {
-    http_page_html(out, "/deliveries/");
-    if (append_encoded(out, guid, "-_.~") < 0) {
+void view_put_part(struct buffer *out, const char *text) {
+    if (append_encoded(out, text, "-_.~") < 0) {
         http_page_cut(out);
     }
+}
+
+void view_put_delivery_path(struct buffer *out, const char *guid) {
+    http_page_html(out, "/deliveries/");
+    view_put_part(out, guid);
 }
 
 void view_put_delivery_link(struct buffer *page, const char *guid, const char *rest) {

@@ -42,6 +42,9 @@ void view_url(const struct console_task *task, const char *path, const char *nam
 /* Appends `text` for a part of a URL. 0, or -1. */
 int view_append_encoded(struct buffer *url, const char *text);
 
+/* Appends `text` to a page or a path as one part of a URL: slashes are encoded too. */
+void view_put_part(struct buffer *out, const char *text);
+
 /* Appends the path of a delivery below /console, "/deliveries/GUID". A GUID may have any printable
  * character, so all but letters, digits and "-_.~" are encoded, slashes too. */
 void view_put_delivery_path(struct buffer *out, const char *guid);

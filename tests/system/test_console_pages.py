@@ -2,6 +2,7 @@
 """The console's pages over HTTP; test_console_browser.py looks at them in a browser."""
 
 import html
+import http.client
 import json
 import re
 import urllib.parse
@@ -10,6 +11,9 @@ import pytest
 
 import snek
 from console_client import READER, Console, start_console
+
+
+COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
 
 
 def trouble(action, **more):
@@ -100,6 +104,58 @@ def test_a_delivery_shows_its_runs_steps_and_exact_payload(bot, console):
     shown = console.json(f"/deliveries/{guid}")
     assert shown["runs"][0]["state"] == "dead" and shown["runs"][0]["reason"] == "asked to fail"
     assert console.get("/deliveries/nonsense").status == 404
+
+
+def test_the_steps_of_a_dead_run_name_its_reason_once(bot, console):
+    page = text_of(console.get(f"/deliveries/{dead(bot, trouble('fail'))}"))
+    steps = page[page.index("received, and committed"):]
+    assert page.count("asked to fail") == 1 and re.search(r"attempt 1 ended:\s+dead", steps)
+    assert not re.search(r"ms\s+ended", steps)
+
+
+def test_an_effect_that_a_later_attempt_replayed_has_a_badge(start_bot, fake):
+    bot = start_console(start_bot, plugins=["effects"], config={"dispatch": {"max_attempts": 1}})
+    console = Console(bot.url)
+    console.login()
+    fake.fail(method="POST", path=COMMENTS, status=422, times=100)
+    guid = bot.deliver("effects", trouble("delete_and_comment", member="viper-vik", text="Bye"))
+    bot.wait_log(msg="dead", delivery=guid)
+    page = console.get(f"/deliveries/{guid}")
+    assert "replayed" not in page.text and not any(one["replayed"] for one in console.json(f"/deliveries/{guid}")["requests"])
+    fake.fail_no_more()
+    console.submit(f"/deliveries/{guid}", page.form("/retry"))
+    bot.wait_log(msg="done", delivery=guid)
+    requests = console.json(f"/deliveries/{guid}")["requests"]
+    assert {(one["method"], one["status"]): one["replayed"] for one in requests} == {
+        ("DELETE", 204): True, ("POST", 201): False}
+    assert console.get(f"/deliveries/{guid}").text.count('">replayed<') == 1
+
+
+def test_a_run_without_a_match_leads_to_the_reason(start_bot):
+    bot = start_console(start_bot, plugins=["ping"])
+    console = Console(bot.url)
+    console.login()
+    guid = bot.deliver("issue_comment", snek.payload("issue_comment.created", {"comment.body": "Hi"}))
+    bot.wait_log(msg="skipped", delivery=guid)
+    link = f'nothing matched: <a href="/console/deliveries/{guid}/why">why?</a>'
+    for path in ("/deliveries", f"/deliveries/{guid}", "/items/sneks-united/terrarium/12"):
+        assert link in console.get(path).text, path
+    assert "not #12 alone" in text_of(console.get("/deliveries?q=%2312")).replace("  ", " ")
+
+
+def test_slow_clients_hold_a_bounded_number_of_large_pages(bot, console):
+    """At most 96 MiB: five clients ask for 24 MiB each and read nothing."""
+    guid = dead(bot, trouble("fail", long="x" * (24 << 20)))
+    clients = []
+    for _ in range(5):
+        client = http.client.HTTPConnection("127.0.0.1", bot.port, timeout=snek.PATIENCE_S)
+        client.request("GET", f"/console/deliveries/{guid}/payload.json", headers={"Authorization": f"Bearer {READER}"})
+        clients.append((client, client.getresponse()))
+    assert [response.status for _, response in clients] == [200, 200, 200, 503, 503]
+    assert console.get("/plugins").status == 200
+    for client, _ in clients:
+        client.close()
+    snek.wait_until(lambda: console.get(f"/deliveries/{guid}/payload.json").status == 200, "the pages to end")
 
 
 def test_a_guid_of_any_characters_has_working_links(bot, console):
@@ -270,7 +326,7 @@ def test_recovery_and_the_overview_have_their_numbers(bot, console):
     for span, buckets in (("hour", 60), ("day", 96), ("week", 168)):
         series = console.json(f"/overview?span={span}")["series"]["buckets"]
         assert len(series) == buckets and series[-1]["dead"] + series[-2]["dead"] == 1
-    assert 'role="img" aria-label="1 deliveries and 1 dead runs' in console.get().text
+    assert 'role="img" aria-label="1 delivery and 1 dead run in' in console.get().text
 
 
 def test_strangers_see_the_commands_only_if_they_may(start_bot):

@@ -176,7 +176,9 @@ void calls_http(struct call_group *group, struct run *run, const struct http_cal
         call_out_of_memory(call);
         return;
     }
-    if (!scope_covers(config->repositories, group->api_url, call->broker.url)) {
+    if (!scope_covers(config->repositories, group->api_url, call->broker.url) &&
+        !scope_is_owners_config(run->data.repository, group->api_url, call->broker.method,
+                                call->broker.url)) {
         call_fail(call, SNEK_E_FORBIDDEN,
                   "the request is in a repository that plugin.repositories does not list");
         return;

@@ -55,3 +55,23 @@ bool scope_covers(char *const *patterns, const char *api_url, const char *url) {
     /* Names need no percent-encoding, and an encoded name would pass the patterns. */
     return !strchr(repository, '%') && scope_matches(patterns, repository);
 }
+
+bool scope_is_owners_config(const char *repository, const char *api_url, const char *method,
+                            const char *url) {
+    static const char file[] = "/.github/contents/.github/", ending[] = ".yml";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char begin[sizeof "/repos/" + INBOX_NAME_MAX + sizeof file];
+    int owner_bytes = repository ? (int)strcspn(repository, "/") : 0;
+    if (strcmp(method, "GET") != 0 || owner_bytes == 0 || owner_bytes > INBOX_NAME_MAX) {
+        return false;
+    }
+    size_t bytes =
+        (size_t)snprintf(begin, sizeof begin, "/repos/%.*s%s", owner_bytes, repository, file);
+    url = scope_path(api_url, url);
+    if (strncasecmp(url, begin, bytes) != 0) {
+        return false;
+    }
+    size_t name_bytes = strspn(url + bytes, letters);
+    return name_bytes > 0 && strcmp(url + bytes + name_bytes, ending) == 0;
+}

@@ -15,6 +15,13 @@ bool scope_matches(char *const *patterns, const char *text);
  * read is outside the scope. */
 bool scope_covers(char *const *patterns, const char *api_url, const char *url);
 
+/* True when the request reads the configuration that an owner has for all repositories: a file
+ * .github/NAME.yml of OWNER/.github, where `repository` is OWNER/NAME, or
+ * NULL for none. That read passes the
+ * patterns. */
+bool scope_is_owners_config(const char *repository, const char *api_url, const char *method,
+                            const char *url);
+
 /* The part of `url` below the root of the API, which starts with a slash unless the URL is
  * malformed. The broker checks the origin. Points into `url`. */
 const char *scope_path(const char *api_url, const char *url);

@@ -27,6 +27,8 @@ static const void *host_service(const struct snek_host *host, const char *name, 
         {SNEK_TIMER_SERVICE, SNEK_TIMER_REVISION, &service_timer},
         {SNEK_TEXT_SERVICE, SNEK_TEXT_REVISION, &service_text},
         {SNEK_CONFIG_SERVICE, SNEK_CONFIG_REVISION, &service_config},
+        {SNEK_REPOSITORY_CONFIG_SERVICE, SNEK_REPOSITORY_CONFIG_REVISION,
+         &service_repository_config},
     };
     for (size_t i = 0; name && i < sizeof services / sizeof *services; i++) {
         if (services[i].revision == revision && strcmp(services[i].name, name) == 0) {

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The configuration's JSON, the values that were found in it, and the suggestion of the right key
- * for an unknown one. */
+/* The configuration's JSON, and the values that were found in it. */
 #include "worker/plugin_config.h"
 
-#include "base/buffer.h"
-#include "base/cleanup.h"
 #include "base/json.h"
 #include "base/list.h"
 #include "base/lock.h"
-#include "base/suggest.h"
 #include "protocol/frames.h"
 #include "worker/arena.h"
+#include "worker/known_keys.h"
 #include "worker/value.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Bytes of a key that a sentence shows. */
-#define KEY_SHOWN_MAX 100
 
 struct found_value {
     TAILQ_ENTRY(found_value) entry;
@@ -98,55 +92,12 @@ uint32_t plugin_config_find(struct plugin_config *config, const char *path,
     return value->kind;
 }
 
-static int unknown_key(const char *key, const char *const *keys, uint32_t keys_count,
-                       struct error *err) {
-    const char *nearest = NULL;
-    size_t least = SIZE_MAX;
-    for (uint32_t i = 0; i < keys_count; i++) {
-        size_t distance = suggest_distance(key, keys[i]);
-        if (!nearest || distance < least) {
-            nearest = keys[i];
-            least = distance;
-        }
-    }
-    if (nearest && suggest_is_near(key, least)) {
-        return error_set(err, "plugin.config.%.*s is unknown; the nearest right key is \"%.*s\"",
-                         KEY_SHOWN_MAX, key, KEY_SHOWN_MAX, nearest);
-    }
-    AUTO_BUFFER struct buffer known = BUFFER_INIT(ERROR_TEXT_MAX / 2);
-    int full = 0;
-    for (uint32_t i = 0; i < keys_count && full == 0; i++) {
-        full = buffer_printf(&known, "%s%.*s", i > 0 ? ", " : "", KEY_SHOWN_MAX, keys[i]);
-    }
-    return error_set(err, "plugin.config.%.*s is unknown; the plugin has: %s", KEY_SHOWN_MAX, key,
-                     known.bytes > 0 ? known.data : "none");
-}
-
-static bool is_among(const struct json_reader *reader, const char *const *keys,
-                     uint32_t keys_count) {
-    for (uint32_t i = 0; i < keys_count; i++) {
-        if (json_text_is(reader->text, reader->text_bytes, keys[i], strlen(keys[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int plugin_config_allow(const struct plugin_config *config, const char *const *keys,
                         uint32_t keys_count, struct error *err) {
-    struct json_reader reader;
-    json_init(&reader, config->json, config->bytes);
-    /* The brace: the whole is an object. */
-    json_next(&reader);
-    while (json_next(&reader) == JSON_KEY) {
-        if (!is_among(&reader, keys, keys_count)) {
-            AUTO_FREE char *key = malloc(reader.text_bytes + 1);
-            if (key) {
-                key[json_unescape(reader.text, reader.text_bytes, key)] = '\0';
-            }
-            return unknown_key(key ? key : "?", keys, keys_count, err);
-        }
-        json_skip(&reader, json_next(&reader));
+    struct error why;
+    size_t at;
+    if (known_keys_check(config->json, config->bytes, keys, keys_count, &at, &why) < 0) {
+        return error_set(err, "plugin.config.%s", why.text);
     }
     return 0;
 }

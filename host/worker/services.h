@@ -11,5 +11,6 @@ extern const struct snek_role_service service_role;
 extern const struct snek_timer_service service_timer;
 extern const struct snek_text_service service_text;
 extern const struct snek_config_service service_config;
+extern const struct snek_repository_config_service service_repository_config;
 
 #endif

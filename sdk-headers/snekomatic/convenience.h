@@ -21,6 +21,7 @@
 #include <snekomatic/event.h>
 #include <snekomatic/github.h>
 #include <snekomatic/host.h>
+#include <snekomatic/repository_config.h>
 #include <snekomatic/role.h>
 #include <snekomatic/store.h>
 #include <snekomatic/timer.h>
@@ -64,6 +65,12 @@ static inline const struct snek_role_service *snek_roles(const struct snek_run *
 static inline const struct snek_timer_service *snek_timers(const struct snek_run *run) {
     return (const struct snek_timer_service *)run->host->service(run->host, SNEK_TIMER_SERVICE,
                                                                  SNEK_TIMER_REVISION);
+}
+
+static inline const struct snek_repository_config_service *
+snek_repository_configs(const struct snek_run *run) {
+    return (const struct snek_repository_config_service *)run->host->service(
+        run->host, SNEK_REPOSITORY_CONFIG_SERVICE, SNEK_REPOSITORY_CONFIG_REVISION);
 }
 
 static inline const struct snek_config_service *snek_config(const struct snek_host *host) {
@@ -681,6 +688,96 @@ static inline const char *snek_config_item(const struct snek_host *host, const c
     char path[256];
     snprintf(path, sizeof path, "%s[%lu]", key, (unsigned long)n);
     return snek_config(host)->find(host, path, &value) == SNEK_STRING ? value.text.data : NULL;
+}
+
+/* ---- the configuration of a repository ---- */
+
+/* Reads `.github/NAME.yml` of the event's repository, else of its owner. 0 and `*config`, which
+ * gives only fallbacks when there is no file; or a negative error, to be returned. */
+static inline int32_t snek_repository_config(struct snek_run *run, const char *name,
+                                             struct snek_repository_config **config) {
+    return snek_repository_configs(run)->read(run, name, config);
+}
+
+/* Negative when the file has a key at its top level that is not among these. */
+static inline int32_t snek_repository_allow(struct snek_run *run,
+                                            struct snek_repository_config *config,
+                                            const char *const *keys, uint32_t keys_count) {
+    return snek_repository_configs(run)->allow(config, keys, keys_count);
+}
+
+/* Says that the value at `path` is wrong, with its line. SNEK_E_INVALID, to be returned. */
+static inline int32_t snek_repository_wrong(struct snek_run *run,
+                                            struct snek_repository_config *config, const char *path,
+                                            const char *problem) {
+    return snek_repository_configs(run)->wrong(config, path, problem);
+}
+
+/* 0 and `*text`, which is `fallback` when the path is absent; negative when it is no text. */
+static inline int32_t snek_repository_string(struct snek_run *run,
+                                             struct snek_repository_config *config,
+                                             const char *path, const char *fallback,
+                                             const char **text) {
+    struct snek_value value;
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *text = kind == SNEK_STRING ? value.text.data : fallback;
+    if (kind != SNEK_ABSENT && kind != SNEK_STRING) {
+        return snek_repository_wrong(run, config, path, "must be a text");
+    }
+    return 0;
+}
+
+/* 0 and `*integer`, which is `fallback` when the path is absent; negative when the value is no
+ * whole number from `min` to `max`. */
+static inline int32_t snek_repository_integer(struct snek_run *run,
+                                              struct snek_repository_config *config,
+                                              const char *path, int64_t min, int64_t max,
+                                              int64_t fallback, int64_t *integer) {
+    struct snek_value value;
+    char problem[128];
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *integer = kind == SNEK_ABSENT ? fallback : value.integer;
+    if (kind != SNEK_ABSENT &&
+        (kind != SNEK_NUMBER || !value.is_integer || value.integer < min || value.integer > max)) {
+        snprintf(problem, sizeof problem, "must be a whole number from %" PRId64 " to %" PRId64,
+                 min, max);
+        return snek_repository_wrong(run, config, path, problem);
+    }
+    return 0;
+}
+
+/* 0 and `*yes` (1 or 0), which is `fallback` when the path is absent; negative when the value is
+ * neither true nor false. */
+static inline int32_t snek_repository_boolean(struct snek_run *run,
+                                              struct snek_repository_config *config,
+                                              const char *path, int32_t fallback, int32_t *yes) {
+    struct snek_value value;
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *yes = kind == SNEK_ABSENT ? fallback : kind == SNEK_TRUE;
+    if (kind != SNEK_ABSENT && kind != SNEK_TRUE && kind != SNEK_FALSE) {
+        return snek_repository_wrong(run, config, path, "must be true or false");
+    }
+    return 0;
+}
+
+/* 1 and `*text`, the n-th text of the list at `path`; 0 past the last item, and when the path is
+ * absent; negative when the value is no list, or the item no text. */
+static inline int32_t snek_repository_item(struct snek_run *run,
+                                           struct snek_repository_config *config, const char *path,
+                                           uint32_t n, const char **text) {
+    struct snek_value value;
+    char item[256];
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *text = NULL;
+    if (kind == SNEK_ABSENT || (kind == SNEK_ARRAY && n >= value.count)) {
+        return 0;
+    }
+    if (kind != SNEK_ARRAY) {
+        return snek_repository_wrong(run, config, path, "must be a list");
+    }
+    snprintf(item, sizeof item, "%.200s[%lu]", path, (unsigned long)n);
+    int32_t result = snek_repository_string(run, config, item, NULL, text);
+    return result < 0 ? result : 1;
 }
 
 #ifdef __cplusplus

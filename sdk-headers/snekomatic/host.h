@@ -9,6 +9,8 @@
  *             --service("text", 1)-----> struct snek_text_service      text.h
  *             --service("config", 1)---> struct snek_config_service    config.h
  *             --service("timer", 1)----> struct snek_timer_service     timer.h
+ *             --service("repository_config", 1)-> struct snek_repository_config_service
+ *                                                                      repository_config.h
  *
  * The inline functions of convenience.h call these slots.
  *

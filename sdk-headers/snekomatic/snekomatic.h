@@ -12,6 +12,7 @@
 #include <snekomatic/github.h>
 #include <snekomatic/host.h>
 #include <snekomatic/plugin.h>
+#include <snekomatic/repository_config.h>
 #include <snekomatic/role.h>
 #include <snekomatic/store.h>
 #include <snekomatic/text.h>

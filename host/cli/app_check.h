@@ -10,12 +10,6 @@
 
 #include <jansson.h>
 
-/* Where the form has the webhook. */
-#define APP_FORM_WEBHOOK "Settings > General > Webhook"
-#define APP_WEBHOOK_PATH "/webhook/github"
-/* For pull mode: a URL that leads nowhere. */
-#define APP_PULL_URL "https://snekomatic.invalid" APP_WEBHOOK_PATH
-
 struct app_check {
     const struct config *config;
     const struct inspected_plugins *plugins;
@@ -30,19 +24,12 @@ struct app_check {
 
 #define APP_URL_MAX 512
 
-/* The page of the App's settings, or "" when GitHub's response does not show where it is. */
-void app_settings_url(const json_t *app, char url[APP_URL_MAX]);
-
-/* `public_url` and the path of webhooks. Returns `url`. */
-const char *app_webhook_url(const char *public_url, char url[APP_URL_MAX]);
-
-/* Is it a host that nobody can have, as a webhook URL of pull mode needs (RFC 2606)? */
-bool app_pull_host(const char *host);
+/* The page of the App's settings at the GitHub of github.api_url, or "" when GitHub's response does
+ * not show which App it is. */
+void app_settings_url(const struct config *config, const json_t *app, char url[APP_URL_MAX]);
 
 void app_check_permissions(const struct app_check *check);
 void app_check_events(const struct app_check *check);
-/* `config` is the response of GET /app/hook/config; NULL: GitHub has none (404). */
-void app_check_webhook(const struct app_check *check, const json_t *config);
 /* One of GET /app/installations. */
 void app_check_installation(const struct app_check *check, const json_t *installation);
 /* After all installations, of which there were `count`. */

@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#define ADMIN_TOKEN "SNEKOMATIC_ADMIN_TOKEN"
+
 static const char usage[] =
     "Usage: snekomatic check [--online] [-c FILE]\n"
     "\n"
@@ -30,7 +32,9 @@ static const char usage[] =
     "  --online           also ask GitHub, through the same proxy and with the same certificates "
     "as\n"
     "                     serve: which App the key belongs to, and whether the App's permissions,\n"
-    "                     events, webhook and installations are what the plugins need\n"
+    "                     events, webhook and installations are what the plugins need, and how "
+    "the\n"
+    "                     last deliveries went\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
@@ -98,10 +102,19 @@ static unsigned check_secrets(const struct config *config, struct findings *find
 
 static unsigned check_console(const struct config *config) {
     struct error err;
+    const char *public_url = config->server.public_url;
     if (config_check_console_tokens(config, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
+    if (!config->console.token_file && !settings_variable(config->settings, ADMIN_TOKEN)) {
+        printf("console         off: console.token_file or " ADMIN_TOKEN " turns it on\n");
+        return 0;
+    }
+    AUTO_FREE char *local = host_url(config, "/console");
+    printf("console         %s%s%s%s\n", public_url ? public_url : "",
+           public_url ? "/console, on this machine " : "", local ? local : "",
+           public_url ? "" : " (from another machine through a tunnel)");
     return 0;
 }
 
@@ -174,7 +187,7 @@ static void check_files(const struct config *config, const struct webhook_secret
         {"webhook secret", "GITHUB_WEBHOOK_SECRET", config->github.webhook_secret_file},
         {"next webhook secret", NULL, paths->next},
         {"previous webhook secret", "GITHUB_WEBHOOK_SECRET_PREVIOUS", paths->previous},
-        {"console's token", "SNEKOMATIC_ADMIN_TOKEN", config->console.token_file},
+        {"console's token", ADMIN_TOKEN, config->console.token_file},
         {"console's token for reading", NULL, config->console.read_token_file},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

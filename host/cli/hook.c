@@ -9,10 +9,11 @@
 #include "cli/cli.h"
 #include "cli/hook_files.h"
 #include "cli/store_client.h"
+#include "cli/webhook_check.h"
+#include "config/public_host.h"
 #include "config/url.h"
 #include "supervisor/supervisor.h"
 
-#include <curl/curl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,6 @@
 #include <unistd.h>
 
 #define VERB "hook"
-#define GITHUB_API "https://api.github.com"
 
 static const char usage[] =
     "Usage: snekomatic hook [-c FILE]\n"
@@ -35,7 +35,9 @@ static const char usage[] =
     "      --set-url      make GitHub send webhooks to URL, as JSON. Without a path, the host's "
     "path\n"
     "                     /webhook/github is added. Without URL, server.public_url is taken,\n"
-    "                     and in pull mode a URL that leads nowhere\n"
+    "                     and in pull mode a URL that leads nowhere. A URL that GitHub cannot\n"
+    "                     reach is rejected; another URL than that of server.public_url is a\n"
+    "                     warning\n"
     "      --rotate       change the secret, here and at GitHub. It writes a new one beside the "
     "old\n"
     "                     one, reloads the host, and waits until every host of the store accepts\n"
@@ -162,52 +164,49 @@ static int print_response(json_t *webhook, struct broker_request *request) {
     return status;
 }
 
-/* The parts of a URL that GitHub may send to. */
-struct target {
-    CURLU *url;
-    char *scheme, *host, *path;
-};
-
-static void target_finish(struct target *target) {
-    curl_free(target->scheme);
-    curl_free(target->host);
-    curl_free(target->path);
-    curl_url_cleanup(target->url);
-}
-
-/* 0, or -1 when `text` is no URL of the web. */
-static int read_target(struct target *target, const char *text) {
-    target->url = curl_url();
-    bool good = target->url && curl_url_set(target->url, CURLUPART_URL, text, 0) == CURLUE_OK &&
-                curl_url_get(target->url, CURLUPART_SCHEME, &target->scheme, 0) == CURLUE_OK &&
-                curl_url_get(target->url, CURLUPART_HOST, &target->host, 0) == CURLUE_OK &&
-                curl_url_get(target->url, CURLUPART_PATH, &target->path, 0) == CURLUE_OK;
-    return good && (strcmp(target->scheme, "https") == 0 || strcmp(target->scheme, "http") == 0)
-               ? 0
-               : -1;
-}
-
-/* A server of one's own may be in the same private network. */
-static bool is_reachable(const struct target *target, const struct config *config) {
-    bool own_server = strcmp(config->github.api_url, GITHUB_API) != 0;
-    return !url_is_loopback(target->host) && (own_server || !url_is_private(target->host));
-}
-
-static void warn_of_target(const struct target *target, const struct config *config) {
-    if (config->github.receive == CONFIG_RECEIVE_PULL && !app_pull_host(target->host)) {
-        fputs("warning: github.receive is \"pull\", so the host takes no webhook, and GitHub sends "
-              "all payloads to this URL: without URL, --set-url sets " APP_PULL_URL "\n",
-              stderr);
-    } else if (strcmp(target->scheme, "http") == 0) {
+static void warn_of_target(const struct webhook_target *target, const char *url,
+                           const struct config *config) {
+    char wanted[APP_URL_MAX];
+    const char *public_url = webhook_public_url(config, wanted);
+    if (config->github.receive == CONFIG_RECEIVE_PULL) {
+        if (!webhook_pull_host(target->host)) {
+            fputs("warning: github.receive is \"pull\", so the host takes no webhook, and GitHub "
+                  "sends all payloads to this URL: without URL, --set-url sets " APP_PULL_URL "\n",
+                  stderr);
+        }
+        return;
+    }
+    if (strcmp(target->scheme, "http") == 0) {
         fputs("warning: GitHub sends the payloads without encryption: use https\n", stderr);
     }
+    if (public_url && strcmp(url, public_url) != 0) {
+        fprintf(stderr,
+                "warning: server.public_url belongs to another URL, %s: change server.public_url "
+                "too, or run `%s` without a URL\n",
+                public_url, cli_command("hook --set-url").text);
+    }
+}
+
+/* 0, or -1 after it has reported that GitHub cannot send there. */
+static int check_target(const struct webhook_target *target, const struct config *config) {
+    bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
+    const char *why = public_host_problem(target->host, config->github.api_url);
+    if (!why || (pulls && webhook_pull_host(target->host))) {
+        return 0;
+    }
+    fprintf(stderr,
+            "snekomatic " VERB ": GitHub cannot reach %s, because it %s: give a public address, "
+            "such as https://bot.example.org. Without one, use pull mode (receive = \"pull\" in "
+            "the table [github])\n",
+            target->host, why);
+    return -1;
 }
 
 /* The URL to set, the caller's; NULL after it has reported what is wrong. */
 static char *wanted_url(const struct options *options, const struct config *config) {
     bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
     const char *given = options->url ? options->url : config->server.public_url;
-    CLEANUP(target_finish) struct target target = {NULL};
+    CLEANUP(webhook_target_finish) struct webhook_target target = {NULL};
     AUTO_URL_PART char *whole = NULL;
     if (pulls && !options->url) {
         return strdup(APP_PULL_URL);
@@ -217,17 +216,13 @@ static char *wanted_url(const struct options *options, const struct config *conf
               stderr);
         return NULL;
     }
-    if (read_target(&target, given) < 0) {
+    if (webhook_target_read(&target, given) < 0) {
         fprintf(stderr,
                 "snekomatic " VERB ": %s is no URL: give one like https://bot.example.org\n",
                 given);
         return NULL;
     }
-    if (!is_reachable(&target, config)) {
-        fprintf(stderr,
-                "snekomatic " VERB ": GitHub cannot reach %s: give a public address, such as "
-                "https://bot.example.org. Without one, use pull mode (github.receive)\n",
-                target.host);
+    if (check_target(&target, config) < 0) {
         return NULL;
     }
     bool bare = strcmp(target.path, "/") == 0;
@@ -236,7 +231,7 @@ static char *wanted_url(const struct options *options, const struct config *conf
         fputs("snekomatic " VERB ": out of memory\n", stderr);
         return NULL;
     }
-    warn_of_target(&target, config);
+    warn_of_target(&target, whole, config);
     return strdup(whole);
 }
 

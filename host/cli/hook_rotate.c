@@ -4,11 +4,11 @@
 #include "cli/hook.h"
 
 #include "base/clock.h"
-#include "cli/app_check.h"
 #include "cli/cli.h"
 #include "cli/hook_files.h"
 #include "cli/hook_hosts.h"
 #include "cli/reload_client.h"
+#include "cli/webhook_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

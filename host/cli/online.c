@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "cli/app_check.h"
 #include "cli/broker_client.h"
+#include "cli/webhook_check.h"
+#include "setup/origins.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -37,16 +39,25 @@ static void check_clock(struct findings *findings) {
 }
 
 /* The fix of a rejected GET /app, in the words of GitHub's form. */
-static void explain(int32_t status, const char *key_source) {
+static void explain(const struct config *config, int32_t status, const char *key_source) {
+    char web_url[SETUP_ORIGIN_MAX];
+    if (status != 401 && status != 404) {
+        return;
+    }
+    if (setup_web_url(config->github.api_url, web_url)) {
+        fprintf(stderr,
+                "  The App is in the list at %s/settings/apps, or, for an organization's,\n"
+                "  at %s/organizations/ORGANIZATION/settings/apps\n",
+                web_url, web_url);
+    }
     if (status == 401) {
         fprintf(stderr,
                 "  GitHub accepts only a key of this App: Settings > General > Private keys > "
                 "Generate a private key.\n  Replace the key in %s with the downloaded one\n",
                 key_source);
     }
-    if (status == 401 || status == 404) {
-        fputs("  github.app_id is the number at Settings > General > About > App ID\n", stderr);
-    }
+    fprintf(stderr, "  github.app_id (%s) is the number at Settings > General > About > App ID\n",
+            config->github.app_id);
 }
 
 static bool is_our_app(const struct config *config, const json_t *app) {
@@ -65,7 +76,7 @@ static void print_app(const struct config *config, const json_t *app) {
     text_clean(shown, sizeof shown, slug, strlen(slug));
     printf("GitHub          ok: the app is %s%s%s\n", shown, proxy->url ? "; HTTPS_PROXY is " : "",
            proxy->url ? proxy->shown : "");
-    app_settings_url(app, settings);
+    app_settings_url(config, app, settings);
     text_clean_in_place(settings);
     if (*settings) {
         printf("                its settings: %s\n", settings);
@@ -76,6 +87,7 @@ static void print_app(const struct config *config, const json_t *app) {
 static json_t *get_app(struct broker_client *client, const struct config *config,
                        const char *key_source, struct findings *findings) {
     struct broker_request request;
+    char settings[APP_URL_MAX];
     json_t *app = broker_client_json(client, "GET", "/app", NULL, &request);
     bool named = json_is_string(json_object_get(app, "slug"));
     fflush(stdout);
@@ -83,7 +95,7 @@ static json_t *get_app(struct broker_client *client, const struct config *config
         fprintf(stderr, "%s%s%s\n",
                 request.status == 401 ? "private key: " : "GitHub: ", request.error.text,
                 broker_client_fix(&request));
-        explain(request.status, key_source);
+        explain(config, request.status, key_source);
     } else if (!named) {
         fprintf(stderr, "GitHub: GET /app answered %d without a slug: check github.api_url\n",
                 (int)request.status);
@@ -91,7 +103,10 @@ static json_t *get_app(struct broker_client *client, const struct config *config
         fprintf(stderr,
                 "GitHub: the private key belongs to another App, %s, than github.app_id %s\n",
                 json_string_value(json_object_get(app, "slug")), config->github.app_id);
-        explain(401, key_source);
+        app_settings_url(config, app, settings);
+        text_clean_in_place(settings);
+        fprintf(stderr, "  The other App's settings: %s\n", settings);
+        explain(config, 401, key_source);
         named = false;
     }
     broker_request_finish(&request);
@@ -108,13 +123,28 @@ static void check_webhook(struct broker_client *client, const struct app_check *
     struct broker_request request;
     json_t *config = broker_client_json(client, "GET", "/app/hook/config", NULL, &request);
     if (config || request.status == 404) {
-        app_check_webhook(check, config);
+        webhook_check(check, config);
     } else {
         fflush(stdout);
         fprintf(stderr, "webhook: %s%s\n", request.error.text, broker_client_fix(&request));
         check->findings->problems++;
     }
     json_decref(config);
+    broker_request_finish(&request);
+}
+
+static void check_deliveries(struct broker_client *client, const struct app_check *check) {
+    struct broker_request request;
+    json_t *page =
+        broker_client_json(client, "GET", "/app/hook/deliveries?per_page=100", NULL, &request);
+    if (page) {
+        webhook_check_deliveries(check, page);
+    } else if (request.status != 404) {
+        /* An App without a webhook, or an old server, has no list. */
+        findings_warning(check->findings, "deliveries: %s%s", request.error.text,
+                         broker_client_fix(&request));
+    }
+    json_decref(page);
     broker_request_finish(&request);
 }
 
@@ -172,6 +202,7 @@ static void check_app(struct broker_client *client, const struct config *config,
         app_check_permissions(&check);
         app_check_events(&check);
         check_webhook(client, &check);
+        check_deliveries(client, &check);
         check_installations(client, &check);
     }
     app_needs_finish(&needs);

@@ -30,16 +30,4 @@ static inline bool url_is_loopback(const char *host) {
            (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
-/* Is `host`, as curl_url_get() gives it, an IPv4 address that only a private network has (RFC 1918,
- * RFC 3927)? */
-static inline bool url_is_private(const char *host) {
-    struct in_addr address;
-    if (inet_pton(AF_INET, host, &address) != 1) {
-        return false;
-    }
-    uint32_t bits = ntohl(address.s_addr);
-    return bits >> 24 == 0 || bits >> 24 == 10 || bits >> 20 == 0xAC1 || bits >> 16 == 0xC0A8 ||
-           bits >> 16 == 0xA9FE;
-}
-
 #endif

@@ -124,6 +124,16 @@ def test_a_secret_may_be_null(fake):
     assert convert(fake, create(fake, MANIFEST)["code"]).json["webhook_secret"] is None
 
 
+def test_a_new_app_is_installed_nowhere_and_its_accounts_keep_their_ids(fake):
+    before, = fake.state["installations"]
+    slug = convert(fake, create(fake, MANIFEST)["code"]).json["slug"]
+    assert fake.state["installations"] == []
+    url = f"{fake.url}/apps/{slug}/installations/new"
+    assert Browser().submit(url, Browser().get(url).forms[0], account=before["account"]).status == 200
+    after, = fake.state["installations"]
+    assert (after["id"], after["account"]) == (before["id"], before["account"])
+
+
 def test_an_installation_gets_the_permissions_of_the_app(fake):
     state = fake.state
     state["installations"] = []

@@ -59,8 +59,9 @@ def test_the_commands_of_the_readme_lead_to_a_bot_that_answers(fake, shell, tmp_
     setup = Setup(fake, folder)
     try:
         made = setup.make(address="", pull="yes")
-        setup.finish(made)
+        end = setup.finish(made)
         setup.wait_ready()
+        setup.install(end)
         output = shell(check, folder, GITHUB_API_URL=fake.url)
         assert "all is well" in output, output
         entry = fake.deliver("issue_comment", snek.payload("issue_comment.created", {"comment.body": "/ping"}))
@@ -131,8 +132,7 @@ def test_the_setup_can_be_tried_as_the_guide_says(shell, tmp_path, pull):
         made = setup.make(pull=pull)
         end = setup.finish(made)
         setup.wait_ready()
-        link = next(link for link in end.links if "installations" in link)
-        assert setup.browser.submit(link, setup.browser.get(link).forms[0], account="sneks-united").status == 200
+        setup.install(end)
         shell(guide.adapt(f"{payload}\n{deliver}"), tmp_path)
         setup.process.wait_log(msg="done", plugin="ping")
         assert "pong!" in shell(guide.adapt(look), tmp_path)

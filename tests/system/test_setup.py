@@ -74,6 +74,12 @@ class Setup:
     def finish(self, page=None):
         return self.browser.submit(self.url, (page or self.page()).form("/finish"))
 
+    def install(self, end):
+        """With the link of the last page."""
+        link = next(link for link in end.links if "/installations/" in link)
+        done = self.browser.submit(link, self.browser.get(link).forms[0], account="sneks-united")
+        assert done.status == 200, done
+
     def wait_ready(self):
         def ready():
             try:

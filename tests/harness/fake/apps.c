@@ -46,7 +46,7 @@ void handle_app(struct http_exchange *exchange) {
                   shape_account(fake, owner ? owner : "owner-of-the-app"), "description",
                   "The app under test", "client_id", "Iv1.0000000000000000", "external_url",
                   "https://example.org", "html_url",
-                  json_sprintf("https://github.com/apps/%s", fake->app_slug), "created_at",
+                  json_sprintf("%s/apps/%s", fake->web_origin, fake->app_slug), "created_at",
                   "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "permissions",
                   permissions_of_app(fake), "events", events_of_app(fake), "installations_count",
                   (int)json_array_size(state_list(fake, "installations")));
@@ -74,9 +74,8 @@ static json_t *shape_installation(struct fake *fake, json_t *installation) {
         json_sprintf("%s/app/installations/%" JSON_INTEGER_FORMAT "/access_tokens", fake->origin,
                      id),
         "repositories_url", json_sprintf("%s/installation/repositories", fake->origin), "html_url",
-        json_sprintf("https://github.com/organizations/%s/settings/installations/"
-                     "%" JSON_INTEGER_FORMAT,
-                     account, id),
+        json_sprintf("%s/organizations/%s/settings/installations/%" JSON_INTEGER_FORMAT,
+                     fake->web_origin, account, id),
         "target_id",
         json_incref(
             json_object_get(list_find(state_list(fake, "organizations"), "login", account), "id")),

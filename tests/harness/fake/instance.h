@@ -39,6 +39,8 @@ struct fake {
     bool quiet;
     /* The start of each URL in responses: http://HOST:PORT. */
     char origin[128];
+    /* The start of its pages for browsers: `origin` without a path. */
+    char web_origin[128];
 
     /* state.c: settings and lists, complete. */
     json_t *state;
@@ -62,6 +64,8 @@ struct fake {
     /* manifests.c: manifests whose code nobody has used; the names of all apps. */
     json_t *manifests;
     json_t *app_names;
+    /* The ids that accounts had with an earlier App, as in the state's installations. */
+    json_t *former_installations;
 
     /* webhooks.c: deliveries in the order of their sending. Keys with a "_" are not GitHub's.
      * `sending` counts the deliveries on their way; `sent` wakes when it counts down. */

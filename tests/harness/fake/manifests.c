@@ -24,11 +24,13 @@
 void manifests_init(struct fake *fake) {
     fake->manifests = json_array();
     fake->app_names = json_array();
+    fake->former_installations = json_array();
 }
 
 void manifests_finish(struct fake *fake) {
     json_decref(fake->manifests);
     json_decref(fake->app_names);
+    json_decref(fake->former_installations);
 }
 
 /* ---- pages ---- */
@@ -175,6 +177,21 @@ static void make_slug(const char *name, char slug[FAKE_SLUG_MAX + 1]) {
     slug[used] = '\0';
 }
 
+/* A new App is installed nowhere. Its accounts get the ids of before, which payloads may name. */
+static void forget_installations(struct fake *fake) {
+    json_t *installations = state_list(fake, "installations"), *installation;
+    size_t i;
+    json_array_foreach(installations, i, installation) {
+        json_array_append(fake->former_installations, installation);
+    }
+    json_array_clear(installations);
+}
+
+static json_int_t installation_id(struct fake *fake, const char *account) {
+    const json_t *former = list_find(fake->former_installations, "account", account);
+    return former ? number_of(former, "id") : state_new_id(fake);
+}
+
 /* The App becomes the one that the fake knows: its JWTs count, its webhook gets the deliveries. */
 static void adopt(struct fake *fake, json_t *made, const char *secret) {
     json_t *manifest = json_object_get(made, "manifest");
@@ -185,6 +202,7 @@ static void adopt(struct fake *fake, json_t *made, const char *secret) {
     bool sends = url && (!active || json_is_true(active));
     fake->app_id = state_new_id(fake);
     make_slug(text_of(manifest, "name"), fake->app_slug);
+    forget_installations(fake);
     json_object_set_new(settings, "webhook_url", json_string(url ? url : ""));
     json_object_set_new(settings, "webhook_active", json_boolean(sends));
     json_object_set_new(settings, "webhook_secret", json_string(secret ? secret : ""));
@@ -209,7 +227,7 @@ static void respond_app(struct http_exchange *exchange, json_t *made, const char
         shape_account(fake, *owner ? owner : "owner-of-the-app"), "name", text_of(manifest, "name"),
         "description", "external_url", json_object_get(manifest, "url"), "client_id",
         "Iv1.0000000000000000", "html_url",
-        json_sprintf("%s/apps/%s", fake->origin, fake->app_slug), "created_at",
+        json_sprintf("%s/apps/%s", fake->web_origin, fake->app_slug), "created_at",
         "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "permissions",
         json_object_get(manifest, "default_permissions"), "events",
         json_object_get(manifest, "default_events"), "client_secret",
@@ -273,9 +291,10 @@ static void install(struct http_exchange *exchange) {
     }
     json_t *installation = list_find(state_list(fake, "installations"), "account", account);
     if (!installation) {
-        installation = list_add(state_list(fake, "installations"),
-                                json_pack("{s:I, s:s, s:b}", "id", state_new_id(fake), "account",
-                                          text_of(organization, "login"), "suspended", 0));
+        installation =
+            list_add(state_list(fake, "installations"),
+                     json_pack("{s:I, s:s, s:b}", "id", installation_id(fake, account), "account",
+                               text_of(organization, "login"), "suspended", 0));
     }
     json_object_set_new(installation, "permissions", json_deep_copy(permissions));
     webhooks_send(fake, "installation",

@@ -303,6 +303,13 @@ static int fake_init(struct fake *fake, const struct fake_options *options, stru
     return set_webhook(fake, options, err);
 }
 
+static void set_web_origin(struct fake *fake) {
+    const char *authority = strstr(fake->origin, "://");
+    size_t scheme_bytes = authority ? (size_t)(authority - fake->origin) + strlen("://") : 0;
+    size_t bytes = scheme_bytes + strcspn(fake->origin + scheme_bytes, "/");
+    snprintf(fake->web_origin, sizeof fake->web_origin, "%.*s", (int)bytes, fake->origin);
+}
+
 static int run(struct fake *fake, const struct fake_options *options, struct error *err) {
     char address[112];
     int port = 0;
@@ -312,6 +319,7 @@ static int run(struct fake *fake, const struct fake_options *options, struct err
     }
     snprintf(fake->origin, sizeof fake->origin, "%s%s", options->public_url ? "" : "http://",
              options->public_url ? options->public_url : address);
+    set_web_origin(fake);
 
     sigset_t ends;
     sigemptyset(&ends);

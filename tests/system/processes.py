@@ -155,10 +155,11 @@ class Process:
         return self.popen.pid
 
     def output(self, last=60):
-        """The last lines of both streams, for a failure's text."""
+        """The last lines of both streams, for a failure's text; None: all lines."""
         with self._news:
-            out = [text for text, _ in self.lines[-last:]]
-            return "\n".join(out + [f"(stderr) {text}" for text in self.errors[-last:]])
+            first = -last if last else 0
+            out = [text for text, _ in self.lines[first:]]
+            return "\n".join(out + [f"(stderr) {text}" for text in self.errors[first:]])
 
     def mark(self):
         """A place in the log; wait_log(after=mark) looks at later lines only."""

@@ -275,7 +275,8 @@ def test_sigterm_to_every_process_at_once_and_repeated_exits_0(start_bot):
     host.wait_log(msg="started", delivery=delivery)
     for _ in range(3):
         for pid in host.pids("supervisor") + host.pids("host") + host.pids("worker"):
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(pid, signal.SIGTERM)
         time.sleep(0.1)
     assert host.process.wait(20) == 0
     assert host.log(msg="done", delivery=delivery)

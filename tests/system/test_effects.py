@@ -145,16 +145,21 @@ def in_progress(fake):
 def test_a_plugin_has_at_most_64_requests_in_flight(fake, start_bot):
     """Further requests wait in its worker, also when an earlier worker made the first ones. The limit
     holds for all installations together."""
-    host = start_bot(plugins=[{"name": "effects", "concurrency": 100}])
+    host = start_bot(plugins=[{"name": "effects", "concurrency": 100}, "trouble"])
     fake.patch_state({"installations": [{**fake.state["installations"][0], "id": OTHER}]})
-    fake.fail(method="GET", path=ISSUE, delay_ms=5000, times=-1)
+    fake.fail(method="GET", path=ISSUE, delay_ms=60000, times=-1)
     for n in range(100):
         host.deliver("effects", {**effect("read_title"),
                                  "installation": {"id": [snek.INSTALLATION, OTHER][n % 2]}})
     snek.wait_until(lambda: len(in_progress(fake)) == 64, "64 requests")
+    mark = host.mark()
     host.kill("worker", signal.SIGKILL)
-    time.sleep(1)  # the next worker has started
+    host.wait_log(msg="started", after=mark)
+    # A run of another plugin takes a longer way than a request.
+    host.wait_log(msg="done", delivery=host.deliver("trouble", effect("fine")))
     assert len(in_progress(fake)) == 64
+    fake.fail_no_more()
+    fake.release()
 
 
 def memory_kib(host, field):
@@ -173,7 +178,7 @@ def test_large_bodies_of_one_plugin_do_not_fill_the_hosts_memory(fake, start_bot
     for _ in range(4):
         time.sleep(1)
         host.kill("worker", signal.SIGKILL)
-    assert len(fake.requests(method="POST", path=PATHS["react"])) >= 2
+    fake.wait_requests(2, method="POST", path=PATHS["react"])
     assert memory_kib(host, "VmHWM") - before < 48 << 10
 
 

@@ -15,47 +15,19 @@ import pytest
 
 import snek
 from conftest import postgres
-from fake_client import ALL, ORG, Client, mint
-from fake_client import REPO as TERRARIUM
+from endpoints import APP_REQUESTS, DESCRIBED, REQUESTS, REQUIRED
+from fake_client import Client, mint
 
 MODULES = os.environ.get("SNEK_CONFORMANCE_MODULES")
 NODE = os.environ.get("SNEK_NODE", "node")
 TRIM = pathlib.Path(__file__).resolve().parent.parent / "conformance" / "trim.mjs"
-REPO = "/repos/{owner}/{repo}"
-PATHS = [
-    "/app",
-    "/app/hook/config",
-    "/app/hook/deliveries",
-    "/app/hook/deliveries/{delivery_id}",
-    "/app/installations/{installation_id}",
-    "/app/installations/{installation_id}/access_tokens",
-    "/installation/repositories",
-    "/orgs/{org}/memberships/{username}",
-    "/orgs/{org}/members",
-    "/orgs/{org}/members/{username}",
-    "/orgs/{org}/public_members/{username}",
-    "/search/issues",
-    REPO,
-    REPO + "/collaborators/{username}/permission",
-    REPO + "/issues",
-    REPO + "/issues/{issue_number}",
-    REPO + "/issues/{issue_number}/comments",
-    REPO + "/issues/{issue_number}/labels",
-    REPO + "/issues/{issue_number}/labels/{name}",
-    REPO + "/issues/{issue_number}/reactions",
-    REPO + "/issues/comments/{comment_id}/reactions",
-    REPO + "/pulls/{pull_number}/comments/{comment_id}/replies",
-    REPO + "/pulls/comments/{comment_id}/reactions",
-]
-
-
 @pytest.fixture(scope="module")
 def description(tmp_path_factory):
-    """GitHub's, trimmed to PATHS; a file."""
+    """GitHub's, trimmed to DESCRIBED; a file."""
     assert MODULES, "SNEK_CONFORMANCE_MODULES must name what `./dev test` installs"
     file = tmp_path_factory.mktemp("description") / "api.json"
     whole = pathlib.Path(MODULES) / "@octokit/openapi/generated/api.github.com.json"
-    subprocess.run([NODE, TRIM, whole, file, *PATHS], check=True)
+    subprocess.run([NODE, TRIM, whole, file, *DESCRIBED], check=True)
     return file
 
 
@@ -154,44 +126,6 @@ def test_the_requests_of_a_plugin_that_uses_every_way_conform(github, fake, star
     assert hold(github, fake) >= 6
 
 
-APP_REQUESTS = [
-    ("GET", "/app"),
-    ("GET", "/app/hook/config"),
-    ("PATCH", "/app/hook/config", {"secret": "another", "insecure_ssl": "0", "content_type": "json"}),
-    ("GET", "/app/hook/deliveries"),
-    ("GET", "/app/hook/deliveries/{delivery}"),
-    ("POST", f"/app/installations/{snek.INSTALLATION}/access_tokens",
-     {"permissions": {"issues": "read"}}),
-]
-REQUESTS = [
-    ("GET", "/installation/repositories"),
-    ("GET", "/search/issues?q=is:issue"),
-    ("GET", f"{ORG}/memberships/viper-vik"),
-    ("GET", f"{ORG}/members/viper-vik"),
-    ("GET", f"{ORG}/members/hatchling-hana"),
-    ("GET", f"{ORG}/public_members/viper-vik"),
-    ("PUT", f"{ORG}/memberships/hatchling-hana", {"role": "member"}),
-    ("DELETE", f"{ORG}/memberships/hatchling-hana"),
-    ("GET", f"{ORG}/memberships/hatchling-hana"),
-    ("GET", TERRARIUM),
-    ("GET", f"{TERRARIUM}/collaborators/viper-vik/permission"),
-    ("GET", f"{TERRARIUM}/collaborators/hatchling-hana/permission"),
-    ("GET", f"{TERRARIUM}/collaborators/nobody/permission"),
-    ("GET", f"{TERRARIUM}/issues?state=all"),
-    ("GET", f"{TERRARIUM}/issues/21"),
-    ("PATCH", f"{TERRARIUM}/issues/12", {"state": "closed"}),
-    ("POST", f"{TERRARIUM}/issues/12/comments", {"body": "x"}),
-    ("GET", f"{TERRARIUM}/issues/12/comments"),
-    ("POST", f"{TERRARIUM}/issues/12/labels", {"labels": ["x"]}),
-    ("GET", f"{TERRARIUM}/issues/12/labels"),
-    ("DELETE", f"{TERRARIUM}/issues/12/labels/x"),
-    ("POST", f"{TERRARIUM}/issues/12/reactions", {"content": "heart"}),
-    ("POST", f"{TERRARIUM}/issues/comments/40101/reactions", {"content": "+1"}),
-    ("POST", f"{TERRARIUM}/pulls/comments/46001/reactions", {"content": "+1"}),
-    ("POST", f"{TERRARIUM}/pulls/22/comments/46001/replies", {"body": "x"}),
-]
-
-
 def test_the_fakes_responses_are_as_github_describes_them(description, fake, app):
     """Through a proxy that holds request and response against the description."""
     fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "collaborators": [
@@ -199,7 +133,7 @@ def test_the_fakes_responses_are_as_github_describes_them(description, fake, app
         {"number": number, "body": "x"} for number in (12, 21, 22)]}]})  # a search has no null there
     fake.settings(webhook_url="https://bot.example.org/webhook/github")
     delivery = fake.deliver("ping", {"zen": "x"}, unsent=True)["id"]
-    token = mint(app, {"permissions": ALL}).json["token"]
+    token = mint(app, {"permissions": REQUIRED}).json["token"]
     with prism("proxy", description, fake.url) as url:
         as_app = Client(fake, app.authorization, url)
         as_installation = Client(fake, f"Bearer {token}", url)

@@ -4,6 +4,7 @@
 #include "fake/control.h"
 
 #include "fake/failures.h"
+#include "fake/permission_rules.h"
 #include "fake/rate_limits.h"
 #include "fake/requests.h"
 #include "fake/response.h"
@@ -200,6 +201,25 @@ static void post_age(struct http_exchange *exchange) {
     with_body(exchange, control_age);
 }
 
+/* Which permission does GitHub ask for? {}: the fake does not know; a null name: none. */
+static void get_permission(struct http_exchange *exchange) {
+    AUTO_FREE char *method = exchange_query(exchange, "method");
+    AUTO_FREE char *path = exchange_query(exchange, "path");
+    char *segments[EXCHANGE_SEGMENTS_MAX], *rest = path && *path == '/' ? path + 1 : path;
+    size_t n = 0;
+    for (char *segment; n < EXCHANGE_SEGMENTS_MAX && (segment = strsep(&rest, "/")) != NULL;) {
+        segments[n++] = segment;
+    }
+    struct permission_need need;
+    if (!method || !permission_rule_find(method, segments, n, &need)) {
+        respond_json(exchange, 200, json_object());
+        return;
+    }
+    respond_json(exchange, 200,
+                 json_pack("{s:s?, s:s?, s:s}", "name", need.name, "or_else", need.or_else, "level",
+                           need.level));
+}
+
 static const struct {
     const char *method, *path;
     void (*handle)(struct http_exchange *exchange);
@@ -212,6 +232,7 @@ static const struct {
                 {"POST", "/_fake/fail", post_failure},
                 {"DELETE", "/_fake/fail", delete_failures},
                 {"POST", "/_fake/release", post_release},
+                {"GET", "/_fake/permission", get_permission},
                 {"GET", "/_fake/tokens", get_tokens},
                 {"POST", "/_fake/tokens/expire", post_expire},
                 {"POST", "/_fake/app", post_app},
@@ -233,7 +254,8 @@ void control_exchange(struct http_exchange *exchange) {
     }
     respond_json(exchange, 404,
                  json_pack("{s:s}", "message",
-                           "/_fake/ has requests, state, fail, release, tokens, tokens/expire, "
+                           "/_fake/ has requests, state, fail, release, permission, tokens, "
+                           "tokens/expire, "
                            "app, deliver, deliveries, deliveries/age, deliveries/payload, "
                            "deliveries/redeliver, settings; their "
                            "methods are in fake-github.md"));

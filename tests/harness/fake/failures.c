@@ -119,15 +119,16 @@ json_t *failure_take(struct fake *fake, const struct http_exchange *exchange, bo
 static int check(const json_t *failure, struct error *err) {
     const char *method = NULL, *path = NULL, *like = NULL;
     json_int_t times = 1, status = 200, delay_ms = 0;
-    int drop = 0, after = 0;
+    int drop = 0, after = 0, checked = 0;
     json_t *body = NULL, *headers = NULL, *query = NULL;
     const char *target = NULL;
     json_error_t problem;
     if (json_unpack_ex((json_t *)failure, &problem, 0,
-                       "{s?s, s?s, s?s, s?s, s?o, s?I, s?I, s?I, s?b, s?b, s?o, s?o !}", "like",
-                       &like, "method", &method, "path", &path, "target", &target, "query", &query,
-                       "times", &times, "status", &status, "delay_ms", &delay_ms, "drop", &drop,
-                       "after", &after, "body", &body, "headers", &headers) < 0) {
+                       "{s?s, s?s, s?s, s?s, s?o, s?I, s?I, s?I, s?b, s?b, s?b, s?o, s?o !}",
+                       "like", &like, "method", &method, "path", &path, "target", &target, "query",
+                       &query, "times", &times, "status", &status, "delay_ms", &delay_ms, "drop",
+                       &drop, "after", &after, "checked", &checked, "body", &body, "headers",
+                       &headers) < 0) {
         return error_set(err, "%s", problem.text);
     }
     if (query && !json_is_object(query)) {

@@ -12,7 +12,7 @@
 
 /* A webhook has a payload of up to 25 MiB. */
 #define EXCHANGE_BODY_MAX (26 * 1024 * 1024)
-#define EXCHANGE_SEGMENTS_MAX 12
+#define EXCHANGE_SEGMENTS_MAX 24
 #define EXCHANGE_PARAMETERS_MAX 4
 
 struct http_exchange {
@@ -35,7 +35,7 @@ struct http_exchange {
 
     /* The segments in place of the route's braces, and the documentation that its errors name. */
     const char *parameters[EXCHANGE_PARAMETERS_MAX];
-    const char *documentation;
+    char documentation[160];
     struct caller caller;
     /* The repository of a route below /repos, in the state; borrowed while locked. */
     json_t *repository;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The names and levels of permissions, as GitHub's REST description has them ("app-permissions").
- */
+/* The names and levels of permissions, as GitHub's REST description has them ("app-permissions"),
+ * and those that only its documentation has. */
 #include "fake/permissions.h"
 
 #include "fake/instance.h"
@@ -20,11 +20,13 @@ struct permission {
 
 static const struct permission permissions[] = {
     {"actions", READ | WRITE, true},
+    {"actions_variables", READ | WRITE, true},
     {"administration", READ | WRITE, true},
     {"artifact_metadata", READ | WRITE, true},
     {"attestations", READ | WRITE, true},
     {"checks", READ | WRITE, true},
     {"codespaces", READ | WRITE, true},
+    {"codespaces_secrets", READ | WRITE, true},
     {"contents", READ | WRITE, true},
     {"dependabot_secrets", READ | WRITE, true},
     {"deployments", READ | WRITE, true},
@@ -36,6 +38,7 @@ static const struct permission permissions[] = {
     {"packages", READ | WRITE, true},
     {"pages", READ | WRITE, true},
     {"pull_requests", READ | WRITE, true},
+    {"repository_advisories", READ | WRITE, true},
     {"repository_custom_properties", READ | WRITE, true},
     {"repository_hooks", READ | WRITE, true},
     {"repository_projects", READ | WRITE | ADMIN, true},
@@ -52,12 +55,14 @@ static const struct permission permissions[] = {
     {"gpg_keys", READ | WRITE, false},
     {"interaction_limits", READ | WRITE, false},
     {"members", READ | WRITE, false},
+    {"organization_actions_variables", READ | WRITE, false},
     {"organization_administration", READ | WRITE, false},
     {"organization_announcement_banners", READ | WRITE, false},
     {"organization_copilot_seat_management", WRITE, false},
     {"organization_custom_org_roles", READ | WRITE, false},
     {"organization_custom_properties", READ | WRITE | ADMIN, false},
     {"organization_custom_roles", READ | WRITE, false},
+    {"organization_dependabot_secrets", READ | WRITE, false},
     {"organization_events", READ, false},
     {"organization_hooks", READ | WRITE, false},
     {"organization_packages", READ | WRITE, false},

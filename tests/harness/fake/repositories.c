@@ -54,12 +54,14 @@ static json_t *create_repository(struct http_exchange *exchange, const char *ful
 enum reach reach_repository(struct http_exchange *exchange) {
     const char *account = text_of(exchange->caller.installation, "account");
     char full_name[256];
-    snprintf(full_name, sizeof full_name, "%s/%s", exchange->parameters[0],
-             exchange->parameters[1]);
+    if (exchange->n_segments < 3) {
+        return REACH_NOTHING;
+    }
+    snprintf(full_name, sizeof full_name, "%s/%s", exchange->segments[1], exchange->segments[2]);
     json_t *list = state_list(exchange->fake, "repositories");
     json_t *found = list_find(list, "full_name", full_name);
     json_t *moved = found ? NULL : find_formerly(list, full_name);
-    if (!found && !moved && strcasecmp(account, exchange->parameters[0]) == 0 &&
+    if (!found && !moved && strcasecmp(account, exchange->segments[1]) == 0 &&
         state_creates(exchange->fake, "repositories")) {
         found = create_repository(exchange, full_name);
     }

@@ -32,8 +32,8 @@ static json_t *error_body(const struct http_exchange *exchange, unsigned status,
     char status_text[8];
     snprintf(status_text, sizeof status_text, "%u", status);
     return json_pack("{s:s, s:s, s:s}", "message", message, "documentation_url",
-                     exchange->documentation ? exchange->documentation
-                                             : "https://docs.github.com/rest",
+                     *exchange->documentation ? exchange->documentation
+                                              : "https://docs.github.com/rest",
                      "status", status_text);
 }
 

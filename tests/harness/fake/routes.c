@@ -5,6 +5,7 @@
 
 #include "fake/etags.h"
 #include "fake/handlers.h"
+#include "fake/permission_rules.h"
 #include "fake/permissions.h"
 #include "fake/rate_limits.h"
 #include "fake/repositories.h"
@@ -20,88 +21,83 @@
 
 struct route {
     const char *method;
+    /* "{name}" stands for one segment, "{+name}" at the end for all that are left. */
     const char *path;
     void (*handle)(struct http_exchange *exchange);
+    /* Errors name it; below DOCS. */
+    const char *documentation;
     /* The caller needs the app's JWT; otherwise an installation's token. */
     bool by_app;
-    /* The token needs this level of `permission` or of `or_else`, each of which may be NULL. */
-    const char *level;
-    const char *permission, *or_else;
-    const char *documentation;
 };
 
+/* permission_rules.c has the permission of each path. */
 static const struct route routes[] = {
-    {"GET", "/app", handle_app, .by_app = true, .documentation = DOCS "apps/apps"},
+    {"GET", "/app", handle_app, "apps/apps", .by_app = true},
     {"POST", "/app-manifests/{code}/conversions", handle_conversion,
-     .documentation = DOCS "apps/apps#create-a-github-app-from-a-manifest"},
-    {"GET", "/app/installations", handle_installations_get, .by_app = true,
-     .documentation = DOCS "apps/apps#list-installations-for-the-authenticated-app"},
-    {"GET", "/app/installations/{id}", handle_installation_get, .by_app = true,
-     .documentation = DOCS "apps/apps#get-an-installation-for-the-authenticated-app"},
-    {"POST", "/app/installations/{id}/access_tokens", handle_access_tokens, .by_app = true,
-     .documentation = DOCS "apps/apps#create-an-installation-access-token-for-an-app"},
-    {"GET", "/app/hook/config", handle_hook_config_get, .by_app = true,
-     .documentation = DOCS "apps/webhooks#get-a-webhook-configuration-for-an-app"},
-    {"PATCH", "/app/hook/config", handle_hook_config_patch, .by_app = true,
-     .documentation = DOCS "apps/webhooks#update-a-webhook-configuration-for-an-app"},
-    {"GET", "/app/hook/deliveries", handle_hook_deliveries, .by_app = true,
-     .documentation = DOCS "apps/webhooks#list-deliveries-for-an-app-webhook"},
-    {"GET", "/app/hook/deliveries/{delivery_id}", handle_hook_delivery, .by_app = true,
-     .documentation = DOCS "apps/webhooks#get-a-delivery-for-an-app-webhook"},
-    {"POST", "/app/hook/deliveries/{delivery_id}/attempts", handle_hook_attempts, .by_app = true,
-     .documentation = DOCS "apps/webhooks#redeliver-a-delivery-for-an-app-webhook"},
-    {"GET", "/orgs/{org}/memberships/{username}", handle_membership_get, false, "read", "members",
-     NULL, DOCS "orgs/members#get-organization-membership-for-a-user"},
-    {"PUT", "/orgs/{org}/memberships/{username}", handle_membership_put, false, "write", "members",
-     NULL, DOCS "orgs/members#set-organization-membership-for-a-user"},
-    {"DELETE", "/orgs/{org}/memberships/{username}", handle_membership_delete, false, "write",
-     "members", NULL, DOCS "orgs/members#remove-organization-membership-for-a-user"},
-    {"GET", "/orgs/{org}/members/{username}", handle_member_get, false, "read", "members", NULL,
-     DOCS "orgs/members#check-organization-membership-for-a-user"},
+     "apps/apps#create-a-github-app-from-a-manifest"},
+    {"GET", "/app/installations", handle_installations_get,
+     "apps/apps#list-installations-for-the-authenticated-app", .by_app = true},
+    {"GET", "/app/installations/{id}", handle_installation_get,
+     "apps/apps#get-an-installation-for-the-authenticated-app", .by_app = true},
+    {"POST", "/app/installations/{id}/access_tokens", handle_access_tokens,
+     "apps/apps#create-an-installation-access-token-for-an-app", .by_app = true},
+    {"GET", "/app/hook/config", handle_hook_config_get,
+     "apps/webhooks#get-a-webhook-configuration-for-an-app", .by_app = true},
+    {"PATCH", "/app/hook/config", handle_hook_config_patch,
+     "apps/webhooks#update-a-webhook-configuration-for-an-app", .by_app = true},
+    {"GET", "/app/hook/deliveries", handle_hook_deliveries,
+     "apps/webhooks#list-deliveries-for-an-app-webhook", .by_app = true},
+    {"GET", "/app/hook/deliveries/{delivery_id}", handle_hook_delivery,
+     "apps/webhooks#get-a-delivery-for-an-app-webhook", .by_app = true},
+    {"POST", "/app/hook/deliveries/{delivery_id}/attempts", handle_hook_attempts,
+     "apps/webhooks#redeliver-a-delivery-for-an-app-webhook", .by_app = true},
+    {"GET", "/orgs/{org}/memberships/{username}", handle_membership_get,
+     "orgs/members#get-organization-membership-for-a-user"},
+    {"PUT", "/orgs/{org}/memberships/{username}", handle_membership_put,
+     "orgs/members#set-organization-membership-for-a-user"},
+    {"DELETE", "/orgs/{org}/memberships/{username}", handle_membership_delete,
+     "orgs/members#remove-organization-membership-for-a-user"},
+    {"GET", "/orgs/{org}/members/{username}", handle_member_get,
+     "orgs/members#check-organization-membership-for-a-user"},
     {"GET", "/orgs/{org}/public_members/{username}", handle_public_member_get,
-     .documentation = DOCS "orgs/members#check-public-organization-membership-for-a-user"},
-    {"GET", "/installation/repositories", handle_installation_repositories, false, "read",
-     "metadata", NULL,
-     DOCS "apps/installations#list-repositories-accessible-to-the-app-installation"},
+     "orgs/members#check-public-organization-membership-for-a-user"},
+    {"GET", "/installation/repositories", handle_installation_repositories,
+     "apps/installations#list-repositories-accessible-to-the-app-installation"},
     {"GET", "/rate_limit", handle_rate_limit,
-     .documentation =
-         DOCS "rate-limit/rate-limit#get-rate-limit-status-for-the-authenticated-user"},
-    {"GET", "/users/{username}", handle_user_get, .documentation = DOCS "users/users#get-a-user"},
-    {"GET", "/search/issues", handle_search_issues, false, "read", "metadata", NULL,
-     DOCS "search/search#search-issues-and-pull-requests"},
-    {"POST", "/graphql", handle_graphql, .documentation = "https://docs.github.com/graphql"},
-    {"GET", "/repos/{owner}/{repo}", handle_repository_get, false, "read", "metadata", NULL,
-     DOCS "repos/repos#get-a-repository"},
+     "rate-limit/rate-limit#get-rate-limit-status-for-the-authenticated-user"},
+    {"GET", "/users/{username}", handle_user_get, "users/users#get-a-user"},
+    {"GET", "/search/issues", handle_search_issues,
+     "search/search#search-issues-and-pull-requests"},
+    {"POST", "/graphql", handle_graphql, "../graphql"},
+    {"GET", "/repos/{owner}/{repo}", handle_repository_get, "repos/repos#get-a-repository"},
     {"GET", "/repos/{owner}/{repo}/collaborators/{username}/permission",
-     handle_collaborator_permission, false, "read", "metadata", NULL,
-     DOCS "collaborators/collaborators#get-repository-permissions-for-a-user"},
-    {"GET", "/repos/{owner}/{repo}/issues/{number}", handle_issue_get, false, "read", "issues",
-     "pull_requests", DOCS "issues/issues#get-an-issue"},
-    {"PATCH", "/repos/{owner}/{repo}/issues/{number}", handle_issue_patch, false, "write", "issues",
-     "pull_requests", DOCS "issues/issues#update-an-issue"},
-    {"GET", "/repos/{owner}/{repo}/issues", handle_issues_get, false, "read", "issues",
-     "pull_requests", DOCS "issues/issues#list-repository-issues"},
-    {"GET", "/repos/{owner}/{repo}/issues/{number}/labels", handle_labels_get, false, "read",
-     "issues", "pull_requests", DOCS "issues/labels#list-labels-for-an-issue"},
-    {"POST", "/repos/{owner}/{repo}/issues/{number}/labels", handle_labels_post, false, "write",
-     "issues", "pull_requests", DOCS "issues/labels#add-labels-to-an-issue"},
-    {"DELETE", "/repos/{owner}/{repo}/issues/{number}/labels/{name}", handle_label_delete, false,
-     "write", "issues", "pull_requests", DOCS "issues/labels#remove-a-label-from-an-issue"},
-    {"GET", "/repos/{owner}/{repo}/issues/{number}/comments", handle_comments_get, false, "read",
-     "issues", "pull_requests", DOCS "issues/comments#list-issue-comments"},
-    {"POST", "/repos/{owner}/{repo}/issues/{number}/comments", handle_comments_post, false, "write",
-     "issues", "pull_requests", DOCS "issues/comments#create-an-issue-comment"},
+     handle_collaborator_permission,
+     "collaborators/collaborators#get-repository-permissions-for-a-user"},
+    {"GET", "/repos/{owner}/{repo}/issues/{number}", handle_issue_get,
+     "issues/issues#get-an-issue"},
+    {"PATCH", "/repos/{owner}/{repo}/issues/{number}", handle_issue_patch,
+     "issues/issues#update-an-issue"},
+    {"GET", "/repos/{owner}/{repo}/issues", handle_issues_get,
+     "issues/issues#list-repository-issues"},
+    {"GET", "/repos/{owner}/{repo}/issues/{number}/labels", handle_labels_get,
+     "issues/labels#list-labels-for-an-issue"},
+    {"POST", "/repos/{owner}/{repo}/issues/{number}/labels", handle_labels_post,
+     "issues/labels#add-labels-to-an-issue"},
+    {"DELETE", "/repos/{owner}/{repo}/issues/{number}/labels/{name}", handle_label_delete,
+     "issues/labels#remove-a-label-from-an-issue"},
+    {"GET", "/repos/{owner}/{repo}/issues/{number}/comments", handle_comments_get,
+     "issues/comments#list-issue-comments"},
+    {"POST", "/repos/{owner}/{repo}/issues/{number}/comments", handle_comments_post,
+     "issues/comments#create-an-issue-comment"},
     {"POST", "/repos/{owner}/{repo}/pulls/{number}/comments/{id}/replies", handle_replies_post,
-     false, "write", "pull_requests", NULL,
-     DOCS "pulls/comments#create-a-reply-for-a-review-comment"},
-    {"POST", "/repos/{owner}/{repo}/issues/{number}/reactions", handle_issue_reactions_post, false,
-     "write", "issues", "pull_requests", DOCS "reactions/reactions#create-reaction-for-an-issue"},
+     "pulls/comments#create-a-reply-for-a-review-comment"},
+    {"POST", "/repos/{owner}/{repo}/issues/{number}/reactions", handle_issue_reactions_post,
+     "reactions/reactions#create-reaction-for-an-issue"},
     {"POST", "/repos/{owner}/{repo}/issues/comments/{id}/reactions", handle_comment_reactions_post,
-     false, "write", "issues", "pull_requests",
-     DOCS "reactions/reactions#create-reaction-for-an-issue-comment"},
+     "reactions/reactions#create-reaction-for-an-issue-comment"},
     {"POST", "/repos/{owner}/{repo}/pulls/comments/{id}/reactions",
-     handle_review_comment_reactions_post, false, "write", "pull_requests", NULL,
-     DOCS "reactions/reactions#create-reaction-for-a-pull-request-review-comment"},
+     handle_review_comment_reactions_post,
+     "reactions/reactions#create-reaction-for-a-pull-request-review-comment"},
 };
 
 /* Does the path fit? Then the segments in place of the braces go to exchange->parameters. */
@@ -112,6 +108,9 @@ static bool path_fits(const char *path, struct http_exchange *exchange) {
         size_t bytes = strcspn(path, "/");
         if (segment == exchange->n_segments) {
             return false;
+        }
+        if (path[0] == '{' && path[1] == '+') {
+            return true;
         }
         const char *given = exchange->segments[segment++];
         if (*path == '{') {
@@ -215,39 +214,44 @@ static bool caller_may_ask(struct http_exchange *exchange, const struct route *r
  * names the new place of a repository that was renamed. */
 static enum reach reach_resource(struct http_exchange *exchange) {
     const char *account = text_of(exchange->caller.installation, "account");
-    if (strcmp(exchange->segments[0], "repos") == 0) {
+    const char *kind = exchange->n_segments > 0 ? exchange->segments[0] : "";
+    if (strcmp(kind, "repos") == 0) {
         return reach_repository(exchange);
     }
-    if (strcmp(exchange->segments[0], "orgs") != 0) {
+    if (strcmp(kind, "orgs") != 0 || exchange->n_segments < 2) {
         /* It belongs to the whole installation. */
         return REACH_HERE;
     }
-    return strcasecmp(account, exchange->parameters[0]) == 0 &&
+    return strcasecmp(account, exchange->segments[1]) == 0 &&
                    list_find(state_list(exchange->fake, "organizations"), "login", account)
                ? REACH_HERE
                : REACH_NOTHING;
 }
 
-static bool permission_is_there(struct http_exchange *exchange, const struct route *route) {
+static bool permission_is_there(struct http_exchange *exchange) {
     const json_t *granted = exchange->caller.permissions;
-    if (!route->permission || permission_covers(granted, route->permission, route->level) ||
-        (route->or_else && permission_covers(granted, route->or_else, route->level))) {
+    struct permission_need need;
+    if (!permission_rule_find(exchange->method, exchange->segments, exchange->n_segments, &need) ||
+        !need.name || permission_covers(granted, need.name, need.level) ||
+        (need.or_else && permission_covers(granted, need.or_else, need.level))) {
         return true;
     }
     respond_error(exchange, 403, "Resource not accessible by integration");
     return false;
 }
 
-static void add_accepted_permissions(struct http_exchange *exchange, const struct route *route) {
+static void add_accepted_permissions(struct http_exchange *exchange) {
     char text[128];
-    if (!route->permission) {
+    struct permission_need need;
+    if (!permission_rule_find(exchange->method, exchange->segments, exchange->n_segments, &need) ||
+        !need.name) {
         return;
     }
-    if (route->or_else) {
-        snprintf(text, sizeof text, "%s=%s; %s=%s", route->permission, route->level, route->or_else,
-                 route->level);
+    if (need.or_else) {
+        snprintf(text, sizeof text, "%s=%s; %s=%s", need.name, need.level, need.or_else,
+                 need.level);
     } else {
-        snprintf(text, sizeof text, "%s=%s", route->permission, route->level);
+        snprintf(text, sizeof text, "%s=%s", need.name, need.level);
     }
     response_header(exchange, "X-Accepted-GitHub-Permissions", text);
 }
@@ -260,8 +264,8 @@ static enum rate_resource resource_of(const struct route *route) {
 }
 
 /* GitHub lets nobody write to an archived repository. */
-static bool repository_is_writable(struct http_exchange *exchange, const struct route *route) {
-    if (strcmp(route->method, "GET") == 0 ||
+static bool repository_is_writable(struct http_exchange *exchange) {
+    if (strcmp(exchange->method, "GET") == 0 || strcmp(exchange->method, "HEAD") == 0 ||
         !json_is_true(json_object_get(exchange->repository, "archived"))) {
         return true;
     }
@@ -269,37 +273,53 @@ static bool repository_is_writable(struct http_exchange *exchange, const struct 
     return false;
 }
 
-static void handle(struct http_exchange *exchange, const struct route *route) {
-    enum reach reach = route->by_app ? REACH_HERE : reach_resource(exchange);
+/* Is the resource there, and may the token use it? */
+static bool resource_is_open(struct http_exchange *exchange) {
+    enum reach reach = reach_resource(exchange);
     if (reach == REACH_NOTHING) {
         respond_error(exchange, 404, "Not Found");
     } else if (reach == REACH_ELSEWHERE) {
         respond_moved(exchange);
-    } else if (route->by_app ||
-               (permission_is_there(exchange, route) && repository_is_writable(exchange, route))) {
+    }
+    return reach == REACH_HERE && permission_is_there(exchange) && repository_is_writable(exchange);
+}
+
+static void handle(struct http_exchange *exchange, const struct route *route) {
+    if (route->by_app) {
         route->handle(exchange);
-        if (!route->by_app && !is_open(route) && response_is_unchanged(exchange)) {
+    } else if (resource_is_open(exchange)) {
+        route->handle(exchange);
+        if (!is_open(route) && response_is_unchanged(exchange)) {
             rate_limit_give_back(exchange, resource_of(route));
         }
     }
 }
 
-void route_exchange(struct http_exchange *exchange) {
+/* The request is sound and its caller is known. */
+static bool begin(struct http_exchange *exchange) {
     if (!request_is_sound(exchange)) {
-        return;
+        return false;
     }
     if (exchange->caller.kind == CALLER_INVALID) {
         respond_error(exchange, 401, exchange->caller.problem);
-        return;
+        return false;
     }
     find_by_number(exchange);
+    return true;
+}
+
+void route_exchange(struct http_exchange *exchange) {
+    if (!begin(exchange)) {
+        return;
+    }
     const struct route *route = find_route(exchange);
     if (!route) {
         respond_error(exchange, 404, "Not Found");
         json_object_set_new(exchange->record, "unknown", json_true());
         return;
     }
-    exchange->documentation = route->documentation;
+    snprintf(exchange->documentation, sizeof exchange->documentation, DOCS "%s",
+             route->documentation);
     if (!caller_may_ask(exchange, route)) {
         return;
     }
@@ -309,6 +329,16 @@ void route_exchange(struct http_exchange *exchange) {
     rate_limit_headers(exchange, resource_of(route));
     response_header(exchange, "X-GitHub-Api-Version-Selected", API_VERSION);
     if (!route->by_app) {
-        add_accepted_permissions(exchange, route);
+        add_accepted_permissions(exchange);
     }
+}
+
+bool route_admits(struct http_exchange *exchange) {
+    static const struct route unknown = {.path = ""}, by_app = {.path = "", .by_app = true};
+    if (!begin(exchange) || exchange->n_segments == SIZE_MAX) {
+        return exchange->n_segments == SIZE_MAX;
+    }
+    bool of_app = exchange->n_segments > 0 && strcmp(exchange->segments[0], "app") == 0;
+    return caller_may_ask(exchange, of_app ? &by_app : &unknown) &&
+           (of_app || resource_is_open(exchange));
 }

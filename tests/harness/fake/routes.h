@@ -7,5 +7,8 @@
 
 /* Performs the request and responds. */
 void route_exchange(struct http_exchange *exchange);
+/* May the caller send this request, whether there is a route or not? False when it responded with
+ * GitHub's error. */
+bool route_admits(struct http_exchange *exchange);
 
 #endif

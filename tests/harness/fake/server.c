@@ -126,7 +126,8 @@ static void serve_api(struct http_exchange *exchange) {
         exchange->repository = NULL;
         delay(exchange->fake, number_of(failure, "delay_ms"));
     }
-    if (response) {
+    bool checked = json_is_true(json_object_get(response, "checked"));
+    if (response && (!checked || route_admits(exchange))) {
         failure_respond(exchange, response);
     }
     request_record_response(exchange, failure != NULL);

@@ -24,6 +24,8 @@ json_int_t state_setting(const struct fake *fake, const char *name);
 /* Does settings.auto_create name it? */
 bool state_creates(const struct fake *fake, const char *what);
 json_int_t state_new_id(struct fake *fake);
+/* A person for the list of users; `id` (borrowed) may be NULL. The caller's. */
+json_t *state_new_user(struct fake *fake, const char *login, json_t *id);
 /* The user, created if the settings say so; borrowed, or NULL. */
 json_t *state_user(struct fake *fake, const char *login);
 

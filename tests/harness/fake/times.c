@@ -49,8 +49,14 @@ int times_read(const struct fake *fake, const char *text, char out[FAKE_TIME_MAX
 }
 
 static bool is_time(const char *key) {
-    return strcmp(key, "created_at") == 0 || strcmp(key, "updated_at") == 0 ||
-           strcmp(key, "merged_at") == 0;
+    static const char *const times[] = {"created_at", "updated_at",   "merged_at",    "closed_at",
+                                        "started_at", "completed_at", "submitted_at", "due_on"};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        if (strcmp(key, times[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int times_rewrite(const struct fake *fake, json_t *value, struct error *err) {

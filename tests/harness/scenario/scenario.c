@@ -3,12 +3,15 @@
  * express. */
 #include "scenario/scenario.h"
 
+#include "fake/state_schema.h"
+
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/suggest.h"
 #include "config/toml.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <regex.h>
@@ -17,7 +20,14 @@
 
 #define SCENARIO_MAX (1024 * 1024)
 
-enum { TEXT = 1, NUMBER = 2, YES = 4, TABLE = 8, LIST = 16, TABLES = 32, ANY = 63 };
+#define TEXT SCHEMA_TEXT
+#define NUMBER SCHEMA_NUMBER
+#define YES SCHEMA_YES
+#define TABLE SCHEMA_TABLE
+#define LIST SCHEMA_LIST
+#define TABLES SCHEMA_TABLES
+#define ANY SCHEMA_ANY
+#define SCHEMA_KEYS_MAX 40
 
 struct key {
     const char *name;
@@ -74,103 +84,6 @@ static const struct key fail_keys[] = {{"request", TEXT, false},
                                        {0}};
 static const struct key end_keys[] = {{"state", TABLE, false}, {"log", TEXT | LIST, false}, {0}};
 
-/* The tables within [github] have the form of the fake's state. The fake checks their values, and
- * keeps some (data, permissions) as they are. */
-static const struct key github_keys[] = {{"settings", TABLE, false},
-                                         {"users", TABLES, false},
-                                         {"organizations", TABLES, false},
-                                         {"repositories", TABLES, false},
-                                         {"installations", TABLES, false},
-                                         {"graphql", TABLES, false},
-                                         {0}};
-static const struct key settings_keys[] = {{"auto_create", LIST, false},
-                                           {"token_lifetime_s", NUMBER, false},
-                                           {"token_bytes", NUMBER, false},
-                                           {"clock_skew_s", NUMBER, false},
-                                           {"rate_limit", NUMBER, false},
-                                           {"search_rate_limit", NUMBER, false},
-                                           {"graphql_rate_limit", NUMBER, false},
-                                           {"rate_window_s", NUMBER, false},
-                                           {"webhook_url", TEXT, false},
-                                           {"webhook_secret", TEXT, false},
-                                           {0}};
-static const struct key user_keys[] = {{"login", TEXT, false},
-                                       {"id", NUMBER, false},
-                                       {"type", TEXT, false},
-                                       {"_remove", YES, false},
-                                       {0}};
-static const struct key organization_keys[] = {
-    {"login", TEXT, false},     {"id", NUMBER, false},   {"members", TABLES, false},
-    {"base_role", TEXT, false}, {"_remove", YES, false}, {0}};
-static const struct key member_keys[] = {{"login", TEXT, false},
-                                         {"id", NUMBER, false},
-                                         {"role", TEXT, false},
-                                         {"state", TEXT, false},
-                                         {"public", YES, false},
-                                         {"_remove", YES, false},
-                                         {0}};
-static const struct key collaborator_keys[] = {{"login", TEXT, true},
-                                               {"role", TEXT, false},
-                                               {"base", TEXT, false},
-                                               {"_remove", YES, false},
-                                               {0}};
-static const struct key team_keys[] = {{"slug", TEXT, true},    {"role", TEXT, false},
-                                       {"base", TEXT, false},   {"members", LIST, false},
-                                       {"_remove", YES, false}, {0}};
-static const struct key repository_keys[] = {{"full_name", TEXT, false},
-                                             {"id", NUMBER, false},
-                                             {"private", YES, false},
-                                             {"issues", TABLES, false},
-                                             {"comments", TABLES, false},
-                                             {"review_comments", TABLES, false},
-                                             {"former_names", LIST, false},
-                                             {"collaborators", TABLES, false},
-                                             {"teams", TABLES, false},
-                                             {"_remove", YES, false},
-                                             {0}};
-static const struct key issue_keys[] = {
-    {"number", NUMBER, false},    {"id", NUMBER, false},        {"title", TEXT, false},
-    {"body", TEXT, false},        {"user", TEXT, false},        {"state", TEXT, false},
-    {"locked", YES, false},       {"pull_request", YES, false}, {"created_at", ANY, false},
-    {"updated_at", ANY, false},   {"merged_at", ANY, false},    {"labels", LIST, false},
-    {"reactions", TABLES, false}, {"_remove", YES, false},      {0}};
-static const struct key comment_keys[] = {{"id", NUMBER, false},
-                                          {"issue", NUMBER, false},
-                                          {"pull", NUMBER, false},
-                                          {"body", TEXT, false},
-                                          {"in_reply_to_id", NUMBER, false},
-                                          {"user", TEXT, false},
-                                          {"created_at", ANY, false},
-                                          {"updated_at", ANY, false},
-                                          {"reactions", TABLES, false},
-                                          {"_remove", YES, false},
-                                          {0}};
-static const struct key reaction_keys[] = {{"id", NUMBER, false},    {"user", TEXT, false},
-                                           {"content", TEXT, false}, {"created_at", ANY, false},
-                                           {"_remove", YES, false},  {0}};
-static const struct key installation_keys[] = {
-    {"id", NUMBER, false},     {"account", TEXT, false}, {"permissions", TABLE, false},
-    {"suspended", YES, false}, {"_remove", YES, false},  {0}};
-static const struct key graphql_keys[] = {{"contains", TEXT, false}, {"variables", TABLE, false},
-                                          {"data", TABLE, false},    {"errors", TABLES, false},
-                                          {"times", NUMBER, false},  {0}};
-static const struct place {
-    const char *key, *where;
-    const struct key *keys;
-} github_places[] = {{"settings", "github.settings", settings_keys},
-                     {"users", "one of github.users", user_keys},
-                     {"organizations", "one of github.organizations", organization_keys},
-                     {"members", "a member", member_keys},
-                     {"repositories", "one of github.repositories", repository_keys},
-                     {"collaborators", "a collaborator", collaborator_keys},
-                     {"teams", "a team", team_keys},
-                     {"issues", "an issue", issue_keys},
-                     {"comments", "a comment", comment_keys},
-                     {"review_comments", "a review comment", comment_keys},
-                     {"reactions", "a reaction", reaction_keys},
-                     {"installations", "one of github.installations", installation_keys},
-                     {"graphql", "one of github.graphql", graphql_keys}};
-
 struct reading {
     const char *file;
     struct error *err;
@@ -186,17 +99,18 @@ __attribute__((format(printf, 3, 4))) static int problem(const struct reading *r
     return error_set(reading->err, "%s:%u: %s", reading->file, line, text);
 }
 
-static bool is_tables(const struct toml_value *value) {
-    bool tables = value->kind == TOML_ARRAY;
-    for (size_t i = 0; i < value->n_items && tables; i++) {
-        tables = value->items[i].kind == TOML_TABLE;
+static bool is_all(const struct toml_value *list, enum toml_kind kind) {
+    bool all = true;
+    for (size_t i = 0; i < list->n_items && all; i++) {
+        all = list->items[i].kind == kind;
     }
-    return tables;
+    return all;
 }
 
 static unsigned kinds_of(const struct toml_value *value) {
     switch (value->kind) {
     case TOML_STRING:
+    case TOML_DATETIME:
         return TEXT;
     case TOML_INTEGER:
         return NUMBER;
@@ -205,21 +119,10 @@ static unsigned kinds_of(const struct toml_value *value) {
     case TOML_TABLE:
         return TABLE;
     case TOML_ARRAY:
-        return is_tables(value) ? LIST | TABLES : LIST;
+        return LIST | (is_all(value, TOML_TABLE) ? TABLES : 0) |
+               (is_all(value, TOML_STRING) ? SCHEMA_NAMES : 0);
     default:
         return 0;
-    }
-}
-
-static void describe_kinds(unsigned kinds, char *out, size_t bytes) {
-    static const char *const names[] = {"a text",  "a whole number", "true or false",
-                                        "a table", "a list",         "a list of tables"};
-    *out = '\0';
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (kinds & 1u << i) {
-            size_t used = strlen(out);
-            snprintf(out + used, bytes - used, "%s%s", used ? " or " : "", names[i]);
-        }
     }
 }
 
@@ -254,7 +157,7 @@ static int check_keys(const struct reading *reading, const char *where, const st
         }
         if (key->kinds != ANY && !(kinds_of(item) & key->kinds)) {
             char wanted[128];
-            describe_kinds(key->kinds, wanted, sizeof wanted);
+            schema_describe(key->kinds & ~(unsigned)SCHEMA_NULL, wanted, sizeof wanted);
             return problem(reading, item->line, "%s is %s; %s is wanted", key->name,
                            toml_kind_name(item->kind), wanted);
         }
@@ -262,25 +165,28 @@ static int check_keys(const struct reading *reading, const char *where, const st
     return 0;
 }
 
-/* A table of [github], and the tables within it that have keys of their own. */
-static int check_github(const struct reading *reading, const char *where, const struct key *keys,
+/* A table of [github], and the tables within it. It is a part of the state, so nothing is required,
+ * and null is not needed. The fake checks the values. */
+static int check_github(const struct reading *reading, const struct schema *schema,
                         const struct toml_value *table) {
-    if (check_keys(reading, where, keys, table) < 0) {
+    struct key keys[SCHEMA_KEYS_MAX];
+    size_t n = 0;
+    for (const struct schema_key *key = schema->keys; key->name; key++) {
+        assert(n + 2 < SCHEMA_KEYS_MAX);
+        keys[n++] = (struct key){.name = key->name, .kinds = key->kinds};
+    }
+    keys[n++] = (struct key){.name = "_remove", .kinds = YES};
+    keys[n] = (struct key){.name = NULL};
+    if (check_keys(reading, schema->label, keys, table) < 0) {
         return -1;
     }
     for (size_t i = 0; i < table->n_items; i++) {
         const struct toml_value *item = &table->items[i];
-        const struct place *place = NULL;
-        for (size_t k = 0; k < sizeof github_places / sizeof *github_places; k++) {
-            place = strcmp(github_places[k].key, item->key) == 0 ? &github_places[k] : place;
-        }
-        if (!place) {
-            continue;
-        }
-        size_t n = item->kind == TOML_TABLE ? 1 : item->n_items;
-        for (size_t k = 0; k < n; k++) {
+        const struct schema_key *key = schema_find(schema, item->key);
+        size_t n_tables = item->kind == TOML_TABLE ? 1 : item->n_items;
+        for (size_t k = 0; key && key->of && k < n_tables; k++) {
             const struct toml_value *one = item->kind == TOML_TABLE ? item : &item->items[k];
-            if (check_github(reading, place->where, place->keys, one) < 0) {
+            if (check_github(reading, key->of, one) < 0) {
                 return -1;
             }
         }
@@ -434,7 +340,7 @@ static int check_step(const struct reading *reading, const struct toml_value *st
         check_patterns(reading, member(step, "reason")) < 0) {
         return -1;
     }
-    if (github && check_github(reading, "github", github_keys, github) < 0) {
+    if (github && check_github(reading, &state_schema, github) < 0) {
         return -1;
     }
     if (kill_at && scenario_request(kill_at->text, &parsed, &err) < 0) {
@@ -472,7 +378,7 @@ static int check(const struct reading *reading, const struct toml_value *root) {
     if (response && check_fail(reading, response) < 0) {
         return -1;
     }
-    if (github && check_github(reading, "github", github_keys, github) < 0) {
+    if (github && check_github(reading, &state_schema, github) < 0) {
         return -1;
     }
     const struct toml_value *rejected = member(root, "rejected");

@@ -230,6 +230,11 @@ json_t *step_runner_failure(const json_t *fail) {
         json_object_set_new(copy, "method", json_string(request.method));
         json_object_set_new(copy, "target", json_string(request.path));
     }
+    /* A success needs the permission too. */
+    json_int_t status = json_integer_value(json_object_get(copy, "status"));
+    if (status > 0 && status < 400) {
+        json_object_set_new(copy, "checked", json_true());
+    }
     return copy;
 }
 
@@ -265,6 +270,7 @@ static int add_response(struct step_runner *runner, const json_t *response, stru
     if (!json_object_get(copy, "times")) {
         json_object_set_new(copy, "times", json_integer(-1));
     }
+    json_object_set_new(copy, "checked", json_true());
     int result = add_failure(runner, copy, err);
     json_decref(copy);
     return result;

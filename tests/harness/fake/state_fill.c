@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Fills in what a state leaves out, so that all other modules find each member. */
+#include "fake/state_fill.h"
+
+#include "fake/state.h"
+
+#include <string.h>
+
+#define TOKEN_BYTES_DEFAULT 40
+#define LONG_AGO "2025-01-01T00:00:00Z"
+
+static void fill(json_t *object, const char *key, json_t *value) {
+    if (json_object_get(object, key)) {
+        json_decref(value);
+    } else {
+        json_object_set_new(object, key, value);
+    }
+}
+
+static json_t *filled_list(json_t *object, const char *key) {
+    fill(object, key, json_array());
+    return json_object_get(object, key);
+}
+
+static void fill_id(struct fake *fake, json_t *object) {
+    if (!json_object_get(object, "id")) {
+        json_object_set_new(object, "id", json_integer(state_new_id(fake)));
+    }
+}
+
+static void fill_reactions(struct fake *fake, json_t *subject) {
+    size_t i;
+    json_t *reaction;
+    json_array_foreach(filled_list(subject, "reactions"), i, reaction) {
+        fill_id(fake, reaction);
+        fill(reaction, "created_at", json_string(LONG_AGO));
+    }
+}
+
+static void fill_comments(struct fake *fake, json_t *list) {
+    size_t i;
+    json_t *comment;
+    json_array_foreach(list, i, comment) {
+        fill_id(fake, comment);
+        fill(comment, "user", json_null());
+        fill(comment, "body", json_string(""));
+        fill(comment, "created_at", json_string(LONG_AGO));
+        fill(comment, "updated_at", json_incref(json_object_get(comment, "created_at")));
+        fill_reactions(fake, comment);
+    }
+}
+
+/* Absent: when it was made, or last got or changed a comment. */
+static void fill_updated_at(const json_t *repository, json_t *issue) {
+    const char *latest = text_of(issue, "created_at");
+    size_t i;
+    json_t *comment;
+    json_array_foreach(json_object_get(repository, "comments"), i, comment) {
+        const char *at = text_of(comment, "updated_at");
+        bool is_its = number_of(comment, "issue") == number_of(issue, "number");
+        latest = is_its && strcmp(at, latest) > 0 ? at : latest;
+    }
+    fill(issue, "updated_at", json_string(latest));
+}
+
+static void fill_repository(struct fake *fake, json_t *repository) {
+    fill_id(fake, repository);
+    fill(repository, "private", json_false());
+    fill(repository, "archived", json_false());
+    filled_list(repository, "former_names");
+    size_t i;
+    json_t *issue;
+    json_array_foreach(filled_list(repository, "issues"), i, issue) {
+        fill_id(fake, issue);
+        fill(issue, "title", json_string("Untitled"));
+        fill(issue, "body", json_null());
+        fill(issue, "user", json_null());
+        fill(issue, "state", json_string("open"));
+        fill(issue, "locked", json_false());
+        fill(issue, "deleted", json_false());
+        fill(issue, "pull_request", json_false());
+        fill(issue, "created_at", json_string(LONG_AGO));
+        fill(issue, "merged_at", json_null());
+        filled_list(issue, "labels");
+        fill_reactions(fake, issue);
+    }
+    fill_comments(fake, filled_list(repository, "comments"));
+    json_array_foreach(json_object_get(repository, "issues"), i, issue) {
+        fill_updated_at(repository, issue);
+    }
+    fill_comments(fake, filled_list(repository, "review_comments"));
+}
+
+static void fill_user(struct fake *fake, json_t *users, const char *login, json_t *id) {
+    if (!list_find(users, "login", login)) {
+        list_add(users, state_new_user(fake, login, id));
+    }
+}
+
+/* Whoever has a permission is a user. */
+static void fill_collaborators(struct fake *fake, json_t *repository, json_t *users) {
+    size_t i, k;
+    json_t *item, *member;
+    json_array_foreach(filled_list(repository, "collaborators"), i, item) {
+        fill_user(fake, users, text_of(item, "login"), NULL);
+    }
+    json_array_foreach(filled_list(repository, "teams"), i, item) {
+        json_array_foreach(json_object_get(item, "members"), k, member) {
+            fill_user(fake, users, json_string_value(member), NULL);
+        }
+    }
+}
+
+static void fill_organization(struct fake *fake, json_t *organization, json_t *users) {
+    fill_id(fake, organization);
+    fill(organization, "base_role", json_string("read"));
+    size_t i;
+    json_t *member;
+    json_array_foreach(filled_list(organization, "members"), i, member) {
+        fill(member, "role", json_string("member"));
+        fill(member, "state", json_string("active"));
+        fill(member, "public", json_false());
+        fill_user(fake, users, text_of(member, "login"), json_object_get(member, "id"));
+    }
+}
+
+void state_fill(struct fake *fake, json_t *state) {
+    fill(state, "settings", json_object());
+    json_t *settings = json_object_get(state, "settings");
+    fill(settings, "token_lifetime_s", json_integer(3600));
+    fill(settings, "token_bytes", json_integer(TOKEN_BYTES_DEFAULT));
+    fill(settings, "clock_skew_s", json_integer(0));
+    fill(settings, "rate_limit", json_integer(5000));
+    fill(settings, "search_rate_limit", json_integer(30));
+    fill(settings, "graphql_rate_limit", json_integer(5000));
+    fill(settings, "rate_window_s", json_integer(3600));
+    fill(settings, "webhook_url", json_string(""));
+    fill(settings, "webhook_secret", json_string(""));
+    fill(settings, "webhook_content_type", json_string("json"));
+    fill(settings, "webhook_insecure_ssl", json_string("0"));
+    fill(settings, "webhook_active", json_true());
+    fill(settings, "webhook_via", json_string(""));
+    fill(settings, "manifest_secret", json_true());
+    fill(settings, "auto_create", json_array());
+    static const char *const lists[] = {"users", "organizations", "repositories", "installations",
+                                        "graphql"};
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        filled_list(state, lists[k]);
+    }
+    size_t i;
+    json_t *item, *users = json_object_get(state, "users");
+    json_array_foreach(users, i, item) {
+        fill_id(fake, item);
+        fill(item, "type", json_string("User"));
+    }
+    json_array_foreach(json_object_get(state, "organizations"), i, item) {
+        fill_organization(fake, item, users);
+    }
+    json_array_foreach(json_object_get(state, "repositories"), i, item) {
+        fill_repository(fake, item);
+        fill_collaborators(fake, item, users);
+    }
+    json_array_foreach(json_object_get(state, "installations"), i, item) {
+        fill(item, "suspended", json_false());
+    }
+    fill(state, "app", json_object());
+}

@@ -33,8 +33,11 @@ struct inbox_elect {
  * `most` deliveries and frees about `most_bytes`, so that the other operations of its group do not
  * wait long. When `more` is set, continue with `after` = `next`. */
 struct inbox_prune_position {
-    /* Zeros at first. */
+    /* Zeros at first, as those below. The last delivery that a step looked at. */
     int64_t received_ms, delivery;
+    /* Only the inbox uses these: the steps of the pass, and the last delivery that was forgotten.
+     */
+    int64_t steps, forgotten_ms, forgotten;
 };
 
 struct inbox_prune {

@@ -17,7 +17,8 @@
 #define PASS_INTERVAL_MS 600000
 /* After a failure. */
 #define RETRY_MS 60000
-#define STEP_DELIVERIES 100
+/* Webhooks wait for a step: about 2 ms of work in PostgreSQL. */
+#define STEP_DELIVERIES 50
 #define STEP_BYTES (UINT64_C(1) << 20)
 /* A pass uses at most a fifth of the writer's time: the busier the writer, the longer a step took.
  */

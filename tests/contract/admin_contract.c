@@ -470,6 +470,27 @@ static void many_runs_whose_plugin_is_not_configured_are_marked_by_and_by(void *
     }
 }
 
+/* It reads many runs, and a pass may have thousands of steps. */
+static void only_the_first_step_of_a_pass_looks_for_unwanted_runs(void **state) {
+    struct fixture *fixture = *state;
+    (void)query(fixture, "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE"
+                         " i < 250) INSERT INTO deliveries (guid, event, action, installation,"
+                         " repository, sender, item, received_ms, body_codec, body_bytes)"
+                         " SELECT 'guid-' || i, 'push', '', '7', '', '', '', i, 0, 0 FROM s");
+    struct inbox_prune step = prune_of(FIXTURE_NOW);
+    step.configured = "\nping\n";
+    for (int i = 0; i < 3; i++) {
+        char guid[16];
+        (void)snprintf(guid, sizeof guid, "waits-%d", i);
+        struct inbox_put put = put_of(guid);
+        assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+        assert_int_equal(fixture_do(fixture, &step.operation), 0);
+        assert_int_equal(step.forgotten, i < 2 ? 100 : 50);
+        assert_int_equal(step.marked, i == 0);
+        step.after = step.next;
+    }
+}
+
 static void a_pruned_guid_seen_again_is_a_redelivery(void **state) {
     struct fixture *fixture = *state;
     put_at(fixture, "guid-1", FIXTURE_NOW, 1);
@@ -761,6 +782,7 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
         CONTRACT(a_mark_keeps_the_earlier_reason),
         CONTRACT(runs_end_only_once_their_plugin_was_absent_for_the_retention),
         CONTRACT(many_runs_whose_plugin_is_not_configured_are_marked_by_and_by),
+        CONTRACT(only_the_first_step_of_a_pass_looks_for_unwanted_runs),
         CONTRACT(a_pruned_guid_seen_again_is_a_redelivery),
         CONTRACT(a_step_of_pruning_is_bounded_in_rows_and_bytes),
         CONTRACT(a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here),

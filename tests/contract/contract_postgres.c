@@ -781,18 +781,15 @@ int main(int argc, char **argv) {
         CONTRACT(a_server_that_quotes_all_identifiers_is_no_other_schema),
         CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
         CONTRACT(runs_of_another_hosts_plugin_are_its_own),
-        CONTRACT(due_runs_are_found_by_their_indexes_with_statistics_and_without),
-        CONTRACT(a_claim_reads_no_runs_that_are_not_due),
         CONTRACT(a_silent_name_server_holds_up_no_operation),
-        CONTRACT(statements_use_indexes_and_are_planned_once),
-        CONTRACT(the_statements_of_the_console_use_indexes),
     };
-    struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
+    struct CMUnitTest tests[CONTRACT_TESTS_MAX + PLAN_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
     const char *part = argc > 1 ? argv[1] : NULL;
     size_t n = contract_tests(store, part, tests);
     assert_true(n <= CONTRACT_TESTS_MAX);
     /* cmocka passes over the entries that stay empty. */
     if (contract_has(part, "own")) {
+        n += postgres_plan_tests(store, tests + n);
         memcpy(tests + n, own, sizeof own);
     }
     cmocka_set_test_filter(getenv("SNEK_TEST"));

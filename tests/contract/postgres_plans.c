@@ -40,7 +40,7 @@ static void expect_plan(PGconn *connection, enum postgres_sql sql, const char *p
     buffer_finish(&plan);
 }
 
-void due_runs_are_found_by_their_indexes_with_statistics_and_without(void **state) {
+static void due_runs_are_found_by_their_indexes_with_statistics_and_without(void **state) {
     struct fixture *fixture = *state;
     static const struct {
         enum postgres_sql sql;
@@ -103,7 +103,7 @@ static long pages_of(PGconn *connection, enum postgres_sql sql, const char *para
 }
 
 /* A claim happens each time that a slot is free, so it may not read all that waits. */
-void a_claim_reads_no_runs_that_are_not_due(void **state) {
+static void a_claim_reads_no_runs_that_are_not_due(void **state) {
     struct fixture *fixture = *state;
     (void)query(fixture->place,
                 "INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
@@ -127,8 +127,75 @@ void a_claim_reads_no_runs_that_are_not_due(void **state) {
     PQfinish(connection);
 }
 
+static void insert_deliveries(struct fixture *fixture, const char *body, int n) {
+    char sql[512];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
+                   " item, received_ms, body_codec, body_bytes, body) SELECT i::text, 'push', '',"
+                   " '7', '', '', '', i, 0, 0, %s FROM generate_series(1, %d) AS i",
+                   body, n);
+    (void)query(fixture->place, sql);
+}
+
+/* Other operations of the group wait for the step. */
+static void a_step_of_pruning_reads_no_other_runs(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        enum postgres_sql sql;
+        const char *parameters;
+    } steps[] = {
+        {PG_SQL_PRUNE_LOOK, "(0, 0, 1000000, 1000000, 100)"},
+        {PG_SQL_PRUNE_READS, "('{1,2,3,4,5,6,7,8,9,10}')"},
+        {PG_SQL_PRUNE_RESPONSES, "('{1,2,3,4,5,6,7,8,9,10}')"},
+        {PG_SQL_PRUNE_BODIES, "('{1,2,3,4,5,6,7,8,9,10}', 1000000, 1000000)"},
+        {PG_SQL_RUNS_END_UNCONFIGURED, "(1, E'\ninvite\n', 0, 0, 100, 100, 1)"},
+    };
+    insert_deliveries(fixture, "''", 20000);
+    (void)query(fixture->place,
+                "INSERT INTO runs (delivery, plugin, installation, state, due_ms, finished_ms)"
+                " SELECT id, 'gone', '7', CASE WHEN id % 50 = 0 THEN 'queued' ELSE 'done' END, 1,"
+                " 1 FROM deliveries");
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (int analyzed = 0; analyzed < 2; analyzed++) {
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+            long pages = pages_of(connection, steps[i].sql, steps[i].parameters);
+            if (pages > 1000) {
+                fail_msg("statement %zu of a step reads %ld pages", i, pages);
+            }
+        }
+        PQclear(PQexec(connection, "ANALYZE"));
+    }
+    PQfinish(connection);
+}
+
+/* Another session's snapshot, such as that of a backup, keeps the index entries of deleted rows. */
+static void forgetting_reads_no_rows_that_earlier_steps_deleted(void **state) {
+    struct fixture *fixture = *state;
+    enum { STEP = 100, STEPS = 100 };
+    long pages[STEPS];
+    insert_deliveries(fixture, "NULL", STEP * STEPS);
+    PGconn *backup = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(backup, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1"));
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (int i = 0; i < STEPS; i++) {
+        char parameters[64];
+        (void)snprintf(parameters, sizeof parameters, "(%d, %d, 1000000, %d)", i * STEP, i * STEP,
+                       STEP);
+        pages[i] = pages_of(connection, PG_SQL_PRUNE_FORGET, parameters);
+    }
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries"), 0);
+    if (pages[STEPS - 1] > pages[0] + 50) {
+        fail_msg("the first step reads %ld pages, and the last one %ld", pages[0],
+                 pages[STEPS - 1]);
+    }
+    PQfinish(connection);
+    PQfinish(backup);
+}
+
 /* The planner reads a whole table only if it finds no index, like in the host's sessions. */
-void statements_use_indexes_and_are_planned_once(void **state) {
+static void statements_use_indexes_and_are_planned_once(void **state) {
     struct fixture *fixture = *state;
     static const struct {
         enum postgres_sql sql;
@@ -188,7 +255,7 @@ static void null_parameters(const char *sql, char *out, size_t room) {
     snprintf(out + length, room - length, "%s", most > 0 ? ")" : "");
 }
 
-void the_statements_of_the_console_use_indexes(void **state) {
+static void the_statements_of_the_console_use_indexes(void **state) {
     struct fixture *fixture = *state;
     PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
     PQclear(PQexec(connection, postgres_settings));
@@ -214,4 +281,17 @@ void the_statements_of_the_console_use_indexes(void **state) {
         PQclear(plan);
     }
     PQfinish(connection);
+}
+
+size_t postgres_plan_tests(const struct contract_store *store, struct CMUnitTest *tests) {
+    const struct CMUnitTest ours[] = {
+        CONTRACT(due_runs_are_found_by_their_indexes_with_statistics_and_without),
+        CONTRACT(a_claim_reads_no_runs_that_are_not_due),
+        CONTRACT(a_step_of_pruning_reads_no_other_runs),
+        CONTRACT(forgetting_reads_no_rows_that_earlier_steps_deleted),
+        CONTRACT(statements_use_indexes_and_are_planned_once),
+        CONTRACT(the_statements_of_the_console_use_indexes),
+    };
+    memcpy(tests, ours, sizeof ours);
+    return sizeof ours / sizeof *ours;
 }

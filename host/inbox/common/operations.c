@@ -416,6 +416,7 @@ static void prune_clear(struct inbox_operation *operation) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
     prune->bodies = prune->forgotten = prune->audited = prune->marked = prune->ended = 0;
     prune->next = prune->after;
+    prune->next.steps++;
     prune->more = false;
 }
 

@@ -2,6 +2,8 @@
 /* The maintenance of the PostgreSQL store: pruning, and counting requested redeliveries. The server
  * uses the space of pruned rows again after a vacuum. */
 #include "inbox/maintenance.h"
+
+#include "base/array.h"
 #include "inbox/postgres/operations.h"
 
 #include <stdlib.h>
@@ -36,26 +38,10 @@ static char *look(struct inbox_prune *prune, const PGresult *result) {
     return buffer_steal(&ids);
 }
 
-/* Deletes the parts of journals that only a retry needs: a run without a body cannot be retried. */
-static int prune_journals(struct postgres_store *store, const char *ids, struct error *err) {
-    static const enum postgres_sql steps[] = {PG_SQL_PRUNE_READS, PG_SQL_PRUNE_RESPONSES};
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        AUTO_RESULT PGresult *result = NULL;
-        struct pg_query query = pg_query_begin(steps[i]);
-        pg_query_text(&query, ids);
-        if (pg_ask(store, &query, &result, err, "pruning journals") < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* Locks the rows before it decides, because another host may receive the GUID again at the same
- * time, or an operator may retry the runs. */
-static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
-                        struct error *err) {
-    static const char what[] = "pruning bodies";
-    AUTO_RESULT PGresult *looked = NULL, *locked = NULL, *pruned = NULL;
+/* Asks which deliveries come next. Returns the ids of those that may be pruned, as look() does. */
+static char *ask_look(struct postgres_store *store, struct inbox_prune *prune, struct error *err) {
+    static const char what[] = "looking for bodies to prune";
+    AUTO_RESULT PGresult *looked = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_PRUNE_LOOK);
     pg_query_number(&query, prune->after.received_ms);
     pg_query_number(&query, prune->after.delivery);
@@ -63,29 +49,119 @@ static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
     pg_query_number(&query, prune->dead_before_ms);
     pg_query_number(&query, prune->most);
     if (pg_ask(store, &query, &looked, err, what) < 0) {
-        return -1;
+        return NULL;
     }
-    AUTO_FREE char *ids = look(prune, looked);
+    char *ids = look(prune, looked);
     if (!ids) {
-        return pg_no_memory(store, err, what);
+        (void)pg_no_memory(store, err, what);
     }
-    if (prune->bodies == 0) {
-        return 0;
+    return ids;
+}
+
+/* The statements of a step, which go to the server in one batch. LOCK locks the rows before BODIES
+ * decides, because another host may receive the GUID again at the same time, or an operator may
+ * retry the runs. READS and RESPONSES delete the parts of journals that only a retry needs: a run
+ * without a body cannot be retried. END ends runs whose plugin is not configured, if this step
+ * looked at their deliveries. */
+enum {
+    LOCK,
+    BODIES,
+    READS,
+    RESPONSES,
+    END,
+    FORGET,
+    REDELIVERIES,
+    LOOPS,
+    PULLED,
+    AUDIT,
+    STATEMENTS,
+};
+
+static void bind_end(struct pg_query *query, const struct inbox_prune *prune) {
+    pg_query_number(query, prune->now_ms);
+    pg_query_text(query, prune->configured);
+    pg_query_number(query, prune->after.received_ms);
+    pg_query_number(query, prune->after.delivery);
+    pg_query_number(query, prune->next.received_ms);
+    pg_query_number(query, prune->next.delivery);
+    pg_query_number(query, prune->done_before_ms);
+}
+
+/* Forgetting goes on where it was: the server would read all rows again that earlier steps deleted,
+ * as long as another session's snapshot keeps them. But it may not pass the place from which this
+ * step prunes bodies, because it forgets what has no body. */
+static void bind_forget(struct pg_query *query, const struct inbox_prune *prune) {
+    const struct inbox_prune_position *after = &prune->after;
+    bool passed = after->forgotten_ms > after->received_ms ||
+                  (after->forgotten_ms == after->received_ms && after->forgotten > after->delivery);
+    pg_query_number(query, passed ? after->received_ms : after->forgotten_ms);
+    pg_query_number(query, passed ? after->delivery : after->forgotten);
+    pg_query_number(query, prune->forget_before_ms);
+    pg_query_number(query, prune->most);
+}
+
+static void note_forgotten(struct inbox_prune *prune, const PGresult *result) {
+    prune->forgotten = (uint32_t)PQntuples(result);
+    for (int row = 0; row < PQntuples(result); row++) {
+        int64_t received_ms = pg_number(result, row, 0), id = pg_number(result, row, 1);
+        if (received_ms > prune->next.forgotten_ms ||
+            (received_ms == prune->next.forgotten_ms && id > prune->next.forgotten)) {
+            prune->next.forgotten_ms = received_ms;
+            prune->next.forgotten = id;
+        }
     }
-    query = pg_query_begin(PG_SQL_PRUNE_LOCK);
-    pg_query_text(&query, ids);
-    if (pg_ask(store, &query, &locked, err, what) < 0) {
+}
+
+static void note_results(struct inbox_prune *prune, PGresult *const *results) {
+    static const int bounded[] = {REDELIVERIES, LOOPS, PULLED, AUDIT};
+    prune->bodies = (uint32_t)pg_changed(results[BODIES]);
+    prune->ended = (uint32_t)pg_changed(results[END]);
+    prune->audited = (uint32_t)pg_changed(results[AUDIT]);
+    note_forgotten(prune, results[FORGET]);
+    prune->more = prune->more || prune->forgotten == prune->most;
+    for (size_t i = 0; i < ARRAY_LENGTH(bounded); i++) {
+        prune->more = prune->more || (uint32_t)pg_changed(results[bounded[i]]) == prune->most;
+    }
+}
+
+static int prune_batch(struct postgres_store *store, struct inbox_prune *prune, const char *ids,
+                       struct error *err) {
+    static const enum postgres_sql by_ids[] = {[LOCK] = PG_SQL_PRUNE_LOCK,
+                                               [BODIES] = PG_SQL_PRUNE_BODIES,
+                                               [READS] = PG_SQL_PRUNE_READS,
+                                               [RESPONSES] = PG_SQL_PRUNE_RESPONSES};
+    const struct {
+        enum postgres_sql sql;
+        int64_t before_ms;
+    } by_time[] = {[REDELIVERIES] = {PG_SQL_PRUNE_REDELIVERIES, prune->forget_before_ms},
+                   [LOOPS] = {PG_SQL_PRUNE_LOOPS, prune->forget_before_ms},
+                   [PULLED] = {PG_SQL_PRUNE_PULLED, prune->pulled_before_ms},
+                   [AUDIT] = {PG_SQL_PRUNE_AUDIT, prune->audit_before_ms}};
+    struct pg_query queries[STATEMENTS];
+    for (size_t i = LOCK; i <= RESPONSES; i++) {
+        queries[i] = pg_query_begin(by_ids[i]);
+        pg_query_text(&queries[i], ids);
+    }
+    pg_query_number(&queries[BODIES], prune->done_before_ms);
+    pg_query_number(&queries[BODIES], prune->dead_before_ms);
+    queries[END] = pg_query_begin(PG_SQL_RUNS_END_UNCONFIGURED);
+    bind_end(&queries[END], prune);
+    queries[FORGET] = pg_query_begin(PG_SQL_PRUNE_FORGET);
+    bind_forget(&queries[FORGET], prune);
+    for (size_t i = REDELIVERIES; i <= AUDIT; i++) {
+        queries[i] = pg_query_begin(by_time[i].sql);
+        pg_query_number(&queries[i], by_time[i].before_ms);
+        pg_query_number(&queries[i], prune->most);
+    }
+    PGresult *results[STATEMENTS] = {NULL};
+    if (pg_ask_all(store, queries, results, STATEMENTS, err, "pruning") < 0) {
         return -1;
     }
-    query = pg_query_begin(PG_SQL_PRUNE_BODIES);
-    pg_query_text(&query, ids);
-    pg_query_number(&query, prune->done_before_ms);
-    pg_query_number(&query, prune->dead_before_ms);
-    if (pg_ask(store, &query, &pruned, err, what) < 0) {
-        return -1;
+    note_results(prune, results);
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        PQclear(results[i]);
     }
-    prune->bodies = (uint32_t)pg_changed(pruned);
-    return prune_journals(store, ids, err);
+    return 0;
 }
 
 static int mark_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
@@ -101,26 +177,6 @@ static int mark_unconfigured(struct postgres_store *store, struct inbox_prune *p
     return 0;
 }
 
-/* Ends such runs if this step looked at their deliveries. */
-static int end_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
-                            struct error *err) {
-    struct pg_query query = pg_query_begin(PG_SQL_RUNS_END_UNCONFIGURED);
-    pg_query_number(&query, prune->now_ms);
-    pg_query_text(&query, prune->configured);
-    pg_query_number(&query, prune->after.received_ms);
-    pg_query_number(&query, prune->after.delivery);
-    pg_query_number(&query, prune->next.received_ms);
-    pg_query_number(&query, prune->next.delivery);
-    pg_query_number(&query, prune->done_before_ms);
-    AUTO_RESULT PGresult *result = NULL;
-    if (pg_ask(store, &query, &result, err, "looking for runs of plugins that are not configured") <
-        0) {
-        return -1;
-    }
-    prune->ended = (uint32_t)pg_changed(result);
-    return 0;
-}
-
 /* Among the runs that were ended may be some that held a key. */
 static int repair_order(struct postgres_store *store, struct error *err) {
     AUTO_RESULT PGresult *result = NULL;
@@ -128,53 +184,26 @@ static int repair_order(struct postgres_store *store, struct error *err) {
     return pg_ask(store, &query, &result, err, "looking for runs that nothing blocks");
 }
 
+/* The first step of a pass also looks for what no configured plugin wants. */
 static int settle_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
                                struct error *err) {
+    bool first = prune->after.steps == 0;
     if (!prune->configured) {
         return 0;
     }
-    bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
-    if (end_unconfigured(store, prune, err) < 0 ||
-        (first && (mark_unconfigured(store, prune, err) < 0 ||
-                   postgres_forget_timers(store, prune, err) < 0))) {
+    if (first && (mark_unconfigured(store, prune, err) < 0 ||
+                  postgres_forget_timers(store, prune, err) < 0)) {
         return -1;
     }
     return first || prune->ended > 0 ? repair_order(store, err) : 0;
 }
 
-/* Runs `sql`, which deletes at most `most` rows from before `before_ms`. `*rows` is their number.
- */
-static int forget(struct postgres_store *store, enum postgres_sql sql, int64_t before_ms,
-                  uint32_t most, uint32_t *rows, struct error *err) {
-    AUTO_RESULT PGresult *result = NULL;
-    struct pg_query query = pg_query_begin(sql);
-    pg_query_number(&query, before_ms);
-    pg_query_number(&query, most);
-    if (pg_ask(store, &query, &result, err, "forgetting deliveries") < 0) {
-        return -1;
-    }
-    *rows = (uint32_t)pg_changed(result);
-    return 0;
-}
-
 static int prune_settle(struct postgres_store *store, struct inbox_operation *operation,
                         struct error *err) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
-    uint32_t redeliveries, loops, pulled;
-    int64_t before_ms = prune->forget_before_ms;
-    if (prune_bodies(store, prune, err) < 0 || settle_unconfigured(store, prune, err) < 0 ||
-        forget(store, PG_SQL_PRUNE_FORGET, before_ms, prune->most, &prune->forgotten, err) < 0 ||
-        forget(store, PG_SQL_PRUNE_REDELIVERIES, before_ms, prune->most, &redeliveries, err) < 0 ||
-        forget(store, PG_SQL_PRUNE_LOOPS, before_ms, prune->most, &loops, err) < 0 ||
-        forget(store, PG_SQL_PRUNE_PULLED, prune->pulled_before_ms, prune->most, &pulled, err) <
-            0 ||
-        forget(store, PG_SQL_PRUNE_AUDIT, prune->audit_before_ms, prune->most, &prune->audited,
-               err) < 0) {
-        return -1;
-    }
-    prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most ||
-                  loops == prune->most || pulled == prune->most || prune->audited == prune->most;
-    return 0;
+    AUTO_FREE char *ids = ask_look(store, prune, err);
+    return ids && prune_batch(store, prune, ids, err) == 0 ? settle_unconfigured(store, prune, err)
+                                                           : -1;
 }
 
 const struct postgres_operation postgres_prune = {.settle = prune_settle};

@@ -461,7 +461,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_PREVIEW_RUN] = SHARED_PREVIEW_RUN,
     [PG_SQL_PREVIEW_RUN_LOCK] = SHARED_PREVIEW_RUN " FOR UPDATE OF r",
     [PG_SQL_RUNS_MARK] = SHARED_RUNS_MARK,
-    [PG_SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
+    /* The array is made first, so the runs are found by their deliveries. */
+    [PG_SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED("= ANY (ARRAY(", "))"),
     /* The hosts' own names, one in each line of $1. */
     [PG_SQL_PLUGINS_CONFIGURED] =
         "INSERT INTO configured_plugins (name, until_ms) SELECT name, " NOW_MS " + $2::bigint"
@@ -483,8 +484,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                                " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
                                " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
     [PG_SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
-                            " WHERE body IS NULL AND received_ms < $1 ORDER BY received_ms LIMIT $2"
-                            " FOR UPDATE SKIP LOCKED)",
+                            " WHERE body IS NULL AND (received_ms, id) > ($1, $2)"
+                            " AND received_ms < $3 ORDER BY received_ms, id LIMIT $4"
+                            " FOR UPDATE SKIP LOCKED) RETURNING received_ms, id",
     [PG_SQL_PRUNE_REDELIVERIES] = SHARED_PRUNE_REDELIVERIES,
     [PG_SQL_FIND_MISSING] = "SELECT (SELECT count(*) FROM deliveries WHERE guid = $1),"
                             " (SELECT requests FROM redeliveries WHERE guid = $1),"

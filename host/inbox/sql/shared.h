@@ -476,14 +476,14 @@
             "p.plugin",                                                                            \
             "$1")) " UNION ALL " SQL_MARK_STATE("parked") " UNION ALL " SQL_MARK_STATE("blocked") ")"
 /* Ends runs of the deliveries between two positions, if no host had the plugin configured since
- * $7. */
-#define SHARED_RUNS_END_UNCONFIGURED                                                               \
+ * $7. `in` and `end` enclose the list of these deliveries. */
+#define SHARED_RUNS_END_UNCONFIGURED(in, end)                                                      \
     "UPDATE runs SET state = 'dead', finished_ms = $1, outside = FALSE, by_hand = FALSE,"          \
     " label = 'not_configured'," SQL_SET_NOT_CONFIGURED                                            \
     " WHERE state IN ('queued', 'blocked', 'held', 'parked') AND NOT " SQL_CONFIGURED(             \
         "plugin",                                                                                  \
-        "$2") " AND delivery IN (SELECT id FROM deliveries WHERE body IS NOT NULL"                 \
-              " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6))"               \
+        "$2") " AND delivery " in "SELECT id FROM deliveries WHERE body IS NOT NULL"               \
+              " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6)" end            \
               " AND NOT EXISTS (SELECT 1 FROM configured_plugins k WHERE k.name = runs.plugin"     \
               " AND k.until_ms >= $7)"
 /* The end of an INSERT into configured_plugins: writes only when at least half of

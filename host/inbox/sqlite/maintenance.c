@@ -108,7 +108,7 @@ static int settle_unconfigured(struct sqlite_store *store, struct inbox_prune *p
     if (!prune->configured) {
         return 0;
     }
-    bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
+    bool first = prune->after.steps == 0;
     if (end_unconfigured(store, prune, err) < 0 ||
         (first && (mark_unconfigured(store, prune, err) < 0 ||
                    sqlite_forget_timers(store, prune, err) < 0))) {

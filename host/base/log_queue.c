@@ -4,6 +4,7 @@
  * ever, and only this thread may wait for it. */
 #include "base/log_queue.h"
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/log.h"
 
@@ -20,9 +21,11 @@
 
 #define CRASH_FLUSH_MS 200
 
-/* After a pause, the thread waits this long for further lines, so that it wakes up once for many
- * lines and not once for each. */
-#define GATHER_US 1000
+/* A line that comes this soon after a write waits for further lines, so that the thread of a busy
+ * host wakes up once for many lines and not once for each. A line of a quiet host is written at
+ * once. */
+#define BUSY_MS 50
+#define GATHER_US 5000
 
 /* A pipe takes a write of this size whole, so that lines of other processes do not mix with it. */
 #define TOGETHER_MAX PIPE_BUF
@@ -50,6 +53,8 @@ static log_queue_gap *write_gap;
 static _Atomic uint64_t dropped;
 /* The thread's: the last write failed in the middle of a line. */
 static bool torn;
+/* The thread's: the time of the last write. Monotonic clock. */
+static int64_t wrote_ms;
 
 /* The number of bytes written; fewer than `bytes` when writing fails. */
 static size_t write_out(const char *text, size_t bytes) {
@@ -159,7 +164,7 @@ static bool gap_is_due(void) {
 
 /* Under the lock, which it releases meanwhile. */
 static void gather(void) {
-    if (!queue.stopping) {
+    if (!queue.stopping && clock_monotonic_ms() - wrote_ms < BUSY_MS) {
         pthread_mutex_unlock(&queue.lock);
         nanosleep(&(struct timespec){.tv_nsec = GATHER_US * 1000}, NULL);
         pthread_mutex_lock(&queue.lock);
@@ -206,6 +211,7 @@ static void *write_lines(void *context) {
     while (take(&batch)) {
         pthread_mutex_unlock(&queue.lock);
         uint64_t lost = write_batch(&batch);
+        wrote_ms = clock_monotonic_ms();
         pthread_mutex_lock(&queue.lock);
         queue.failing = lost > 0;
         if (lost > 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The inbox's contract on PostgreSQL, and what only a server has: its settings, its absence, hosts
  * that share it. One server for the whole program, a schema for each test. */
+#include "postgres_commits.h"
 #include "postgres_place.h"
 #include "postgres_plans.h"
 
@@ -548,37 +549,6 @@ static void recover(struct fixture *fixture, const char *guid) {
     assert_true(inbox_healthy(fixture->inbox));
 }
 
-/* A sequence counts on whatever is rolled back: the first so many are rejected. */
-static void reject_first(const struct fixture *fixture, const char *state, int n) {
-    char sql[512];
-    (void)snprintf(sql, sizeof sql,
-                   "CREATE SEQUENCE tries; CREATE FUNCTION give_way() RETURNS trigger LANGUAGE"
-                   " plpgsql AS $$ BEGIN IF nextval('tries') <= %d THEN RAISE EXCEPTION"
-                   " 'give way' USING ERRCODE = '%s'; END IF; RETURN NEW; END $$;"
-                   "CREATE TRIGGER give_way BEFORE INSERT ON deliveries FOR EACH ROW"
-                   " EXECUTE FUNCTION give_way()",
-                   n, state);
-    (void)query(fixture->place, sql);
-}
-
-static void what_gave_way_in_a_deadlock_is_done_again(void **state) {
-    struct fixture *fixture = *state;
-    struct inbox_put put = put_of("guid-1"), next = put_of("guid-2");
-    reject_first(fixture, "40P01", 2);
-    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
-    assert_int_equal(query(fixture->place, "SELECT nextval('tries')"), 4);
-    assert_int_equal(fixture_do(fixture, &next.operation), INBOX_STORED);
-    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries"), 2);
-}
-
-static void what_gives_way_again_and_again_is_rejected(void **state) {
-    struct fixture *fixture = *state;
-    struct inbox_put put = put_of("guid-1");
-    reject_first(fixture, "40P01", 1000);
-    assert_int_equal(fixture_do(fixture, &put.operation), -1);
-    assert_non_null(strstr(put.operation.error.text, "give way"));
-}
-
 /* For real: each locks the row that the other wants next. The server looks for a deadlock after 1 s
  * unless told otherwise; on a busy machine that leaves too little of the statement's time limit. */
 static void two_hosts_in_a_deadlock_both_go_through(void **state) {
@@ -774,6 +744,8 @@ int main(int argc, char **argv) {
         CONTRACT(what_gave_way_in_a_deadlock_is_done_again),
         CONTRACT(what_gives_way_again_and_again_is_rejected),
         CONTRACT(two_hosts_in_a_deadlock_both_go_through),
+        CONTRACT(a_lone_delivery_takes_one_round_trip),
+        CONTRACT(a_delivery_that_the_server_does_not_commit_is_rejected),
         CONTRACT(an_idle_connection_that_the_server_ended_costs_no_rejection),
         cmocka_unit_test(a_connection_error_may_pass_by_its_sqlstate_in_any_language),
         CONTRACT(a_session_that_became_read_only_is_left_for_a_new_one),

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -482,6 +483,23 @@ static void a_file_that_was_deleted_or_replaced_takes_no_delivery(void **state) 
     expect_failure_without(fixture, log, NULL, "was deleted");
 }
 
+static atomic_uint stats;
+
+/* The host's own calls come here. SQLite's do not, and it makes none for a commit. */
+int stat(const char *path, struct stat *status) {
+    atomic_fetch_add(&stats, 1);
+    return fstatat(AT_FDCWD, path, status, 0);
+}
+
+static void a_commit_leaves_the_times_of_its_files_unread(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("first"), next = put_of("next");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    unsigned before = atomic_load(&stats);
+    assert_int_equal(fixture_do(fixture, &next.operation), INBOX_STORED);
+    assert_int_equal(atomic_load(&stats), before);
+}
+
 static void claims_order_and_coalescing_use_indexes(void **state) {
     struct fixture *fixture = *state;
     static const struct {
@@ -589,6 +607,7 @@ int main(int argc, char **argv) {
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_store_and_migrates_none),
         CONTRACT(a_file_that_was_deleted_or_replaced_takes_no_delivery),
+        CONTRACT(a_commit_leaves_the_times_of_its_files_unread),
         CONTRACT(claims_order_and_coalescing_use_indexes),
         CONTRACT(a_steady_load_with_pruning_does_not_grow_the_file),
     };

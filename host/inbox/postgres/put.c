@@ -98,11 +98,17 @@ static int send_unpark(struct postgres_store *store, const struct inbox_put *put
     return ends ? postgres_send_uninstall_timers(store, put->installation, err) : 0;
 }
 
+static enum postgres_sql put_statement(const struct inbox_put *put) {
+    return put->n_runs > 0 ? PG_SQL_PUT : PG_SQL_PUT_ALONE;
+}
+
 static void bind_put(struct pg_query *query, const struct inbox_put *put) {
     bind_delivery(query, put);
     pg_query_text(query, put->guid);
-    pg_query_number(query, put->due_ms);
-    bind_runs(query, put, false);
+    if (put->n_runs > 0) {
+        pg_query_number(query, put->due_ms);
+        bind_runs(query, put, false);
+    }
 }
 
 /* Marks the entry from which the delivery was pulled as handled. Another host waits here until this
@@ -117,7 +123,7 @@ static int send_take(struct postgres_store *store, const struct inbox_put *put, 
 static int put_send(struct postgres_store *store, struct inbox_operation *operation,
                     struct error *err) {
     const struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
-    struct pg_query query = pg_query_begin(PG_SQL_PUT);
+    struct pg_query query = pg_query_begin(put_statement(put));
     bind_put(&query, put);
     postgres_note_queued(store, put);
     if (pg_send(store, &query, err) < 0 || (put->pulled && send_take(store, put, err) < 0)) {
@@ -265,7 +271,7 @@ const struct postgres_operation postgres_put = {
 
 int postgres_put_now(struct postgres_store *store, struct inbox_put *put, struct error *err) {
     AUTO_RESULT PGresult *result = NULL;
-    struct pg_query query = pg_query_begin(PG_SQL_PUT);
+    struct pg_query query = pg_query_begin(put_statement(put));
     bind_put(&query, put);
     postgres_note_queued(store, put);
     if (pg_ask(store, &query, &result, err, "storing") < 0) {

@@ -6,7 +6,6 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "inbox/common/codec.h"
-#include "inbox/deliveries.h"
 #include "inbox/postgres/array.h"
 #include "inbox/postgres/operations.h"
 
@@ -31,7 +30,7 @@ static bool is_utf8(const char *text) {
     return text_is_utf8(text, strlen(text));
 }
 
-static bool is_ordinary(const struct inbox_put *put) {
+bool postgres_put_is_ordinary(const struct inbox_put *put) {
     if (put->fetched || put->pulled || put->firing || store_grants(put) || store_uninstalls(put) ||
         stored_bytes(put) > BODY_MAX) {
         return false;
@@ -112,7 +111,7 @@ void postgres_put_many_plan(struct inbox_operation *const *operations, size_t n,
             end(&plan);
             continue;
         }
-        if (operations[i]->kind != INBOX_PUT || !is_ordinary(put_at(operations, i))) {
+        if (operations[i]->kind != INBOX_PUT || !postgres_put_is_ordinary(put_at(operations, i))) {
             continue;
         }
         if (!fits(&plan, i)) {
@@ -226,9 +225,11 @@ int postgres_put_many_send(struct postgres_store *store, struct inbox_operation 
             postgres_note_queued(store, put);
         }
     }
-    struct pg_query query = pg_query_begin(PG_SQL_PUT_MANY);
+    struct pg_query query = pg_query_begin(n_runs > 0 ? PG_SQL_PUT_MANY : PG_SQL_PUT_MANY_ALONE);
     bind_deliveries(&query, &deliveries);
-    bind_runs(&query, &runs);
+    if (n_runs > 0) {
+        bind_runs(&query, &runs);
+    }
     return pg_send(store, &query, err);
 }
 

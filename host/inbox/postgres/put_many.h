@@ -4,7 +4,12 @@
 #ifndef SNEK_INBOX_POSTGRES_PUT_MANY_H
 #define SNEK_INBOX_POSTGRES_PUT_MANY_H
 
+#include "inbox/deliveries.h"
 #include "inbox/postgres/query.h"
+
+/* Is it a new delivery, as far as the host knows, whose runs have no order, and which needs no
+ * statement but the one that inserts it? */
+bool postgres_put_is_ordinary(const struct inbox_put *put);
 
 /* Finds the PUTs of the group that one statement can store. leaders[i] is the index of the first
  * PUT of the statement that stores operations[i] (i itself for the first one), or

@@ -161,6 +161,8 @@ int pg_sync(struct postgres_store *store, struct error *err) {
 int pg_synced(struct postgres_store *store, struct error *err) {
     AUTO_RESULT PGresult *end = NULL;
     if (pg_next(store, &end, err, "ending a batch") < 0) {
+        /* Also when the server could not commit: the end of the batch is still to come. */
+        store->broken = store->lost = true;
         return -1;
     }
     if (PQresultStatus(end) == PGRES_PIPELINE_SYNC) {

@@ -16,6 +16,14 @@
 #include "inbox/sql/console.h"
 #include "inbox/sql/shared.h"
 
+/* In the order in which put.c and put_many.c bind them. */
+#define DELIVERY_COLUMNS                                                                           \
+    "event, action, installation, repository, sender, item, received_ms, body_codec, body_bytes,"  \
+    " body, guid"
+#define DELIVERY_ARRAYS                                                                            \
+    "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],"               \
+    " $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::text[])"
+
 /* The values of a run's row for each plugin of a put; `from` is an earlier part of the FROM clause.
  * While the installation waits for a rate limit, no host leases the run, and it is due when the
  * wait ends. */
@@ -138,9 +146,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_COMMIT] = "COMMIT",
     [PG_SQL_ROLLBACK] = "ROLLBACK",
     [PG_SQL_PUT] =
-        "WITH d AS (INSERT INTO deliveries (event, action, installation, "
-        "repository, sender,"
-        " item, received_ms, body_codec, body_bytes, body, guid)"
+        "WITH d AS (INSERT INTO deliveries (" DELIVERY_COLUMNS ")"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         " ON CONFLICT (guid) DO NOTHING RETURNING id),"
         " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, "
@@ -151,13 +157,15 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                              " SELECT d.id, r.id, r.plugin, r.state, r.token "
                              "FROM d LEFT JOIN r ON "
                              "true",
+    /* A delivery without runs. Another statement for it: the server would prepare the insertion of
+     * runs, with its CHECK constraints and indexes, also when none comes. */
+    [PG_SQL_PUT_ALONE] = "INSERT INTO deliveries (" DELIVERY_COLUMNS ")"
+                         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+                         " ON CONFLICT (guid) DO NOTHING RETURNING id",
     /* Arrays of $1..$11 the deliveries, $12..$17 their runs: GUID, plugin, due time, host, length
      * of the lease, token (0: not to be leased). */
     [PG_SQL_PUT_MANY] =
-        "WITH d AS (INSERT INTO deliveries (event, action, installation, repository, sender, item,"
-        " received_ms, body_codec, body_bytes, body, guid) SELECT * FROM unnest($1::text[],"
-        " $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],"
-        " $9::bigint[], $10::bytea[], $11::text[])"
+        "WITH d AS (INSERT INTO deliveries (" DELIVERY_COLUMNS ") SELECT * FROM " DELIVERY_ARRAYS
         " ON CONFLICT (guid) DO NOTHING RETURNING id, guid, installation),"
         " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, state, attempt, host,"
         " token, lease_until_ms, first_due_ms) SELECT d.id, p.plugin, d.installation,"
@@ -171,6 +179,10 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " CROSS JOIN LATERAL (SELECT p.token <> 0 AND coalesce(l.all_ms, 0) <= p.due_ms AS leased)"
         " AS t RETURNING id, delivery, plugin, state, token)"
         " SELECT d.guid, r.id, r.plugin, r.state, r.token FROM d LEFT JOIN r ON r.delivery = d.id",
+    /* Deliveries of which none has runs. */
+    [PG_SQL_PUT_MANY_ALONE] =
+        "INSERT INTO deliveries (" DELIVERY_COLUMNS ") SELECT * FROM " DELIVERY_ARRAYS
+        " ON CONFLICT (guid) DO NOTHING RETURNING guid",
     [PG_SQL_DELIVERY_LOCK] = "SELECT id, body IS NULL FROM deliveries WHERE guid = $1 FOR UPDATE",
     [PG_SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
     [PG_SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,

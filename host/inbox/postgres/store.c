@@ -98,6 +98,9 @@ struct group {
     struct inbox_operation *const *operations;
     size_t n;
     bool probe;
+    /* The batch is the whole transaction. The server then needs no BEGIN and no COMMIT: it commits
+     * at the end of the batch. */
+    bool implicit;
     /* The first operation that needs the lock of a key (order.c); STORE_NO_OPERATION: none does. */
     size_t first_locking;
     /* How many statements each operation has sent. */
@@ -139,10 +142,17 @@ static int send_plain(struct group *group, enum postgres_sql sql, struct error *
     return pg_send(group->store, &query, err);
 }
 
+/* A PUT that comes again finds the delivery that it has stored, so it may be repeated after all. */
+static bool is_lone_put(const struct group *group) {
+    return group->n == 1 && group->operations[0]->kind == INBOX_PUT &&
+           postgres_put_is_ordinary(
+               CONTAINER_OF(group->operations[0], struct inbox_put, operation));
+}
+
 static int send_end(struct group *group, struct error *err) {
-    group->end_sent = true;
+    group->end_sent = !is_lone_put(group);
     return (group->probe && send_plain(group, PG_SQL_PROBE, err) < 0) ||
-                   send_plain(group, PG_SQL_COMMIT, err) < 0
+                   (!group->implicit && send_plain(group, PG_SQL_COMMIT, err) < 0)
                ? -1
                : 0;
 }
@@ -172,9 +182,10 @@ static int send_operation(struct group *group, size_t index, struct error *err) 
     return kind->send ? kind->send(store, group->operations[index], err) : 1;
 }
 
-static int send_group(struct group *group, bool with_end, struct error *err) {
+static int send_group(struct group *group, struct error *err) {
     struct postgres_store *store = group->store;
-    if (send_plain(group, PG_SQL_BEGIN, err) < 0 || send_locks(group, err) < 0) {
+    if ((!group->implicit && send_plain(group, PG_SQL_BEGIN, err) < 0) ||
+        send_locks(group, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < group->n; i++) {
@@ -186,7 +197,7 @@ static int send_group(struct group *group, bool with_end, struct error *err) {
         group->unsettled[i] = sent > 0;
         group->sent[i] = store->sent;
     }
-    return (with_end && send_end(group, err) < 0) || pg_sync(store, err) < 0 ? -1 : 0;
+    return (group->implicit && send_end(group, err) < 0) || pg_sync(store, err) < 0 ? -1 : 0;
 }
 
 /* One result for the operation `index` (STORE_NO_OPERATION: the transaction's own). The connection
@@ -222,7 +233,7 @@ static void take_end(struct group *group) {
     if (group->probe && !group->store->lost) {
         take_result(group, STORE_NO_OPERATION, 0, "writing");
     }
-    if (!group->store->lost) {
+    if (!group->implicit && !group->store->lost) {
         take_result(group, STORE_NO_OPERATION, 0, "committing");
     }
 }
@@ -245,15 +256,17 @@ static void take_locks(struct group *group) {
     }
 }
 
-static void take_group(struct group *group, bool with_end) {
-    take_result(group, STORE_NO_OPERATION, 0, "beginning");
+static void take_group(struct group *group) {
+    if (!group->implicit) {
+        take_result(group, STORE_NO_OPERATION, 0, "beginning");
+    }
     take_locks(group);
     for (size_t i = 0; i < group->n; i++) {
         for (unsigned nth = 0; nth < group->sent[i] && !group->store->lost; nth++) {
             take_result(group, i, nth, "storing");
         }
     }
-    if (with_end) {
+    if (group->implicit) {
         take_end(group);
     }
     take_sync(group);
@@ -279,34 +292,50 @@ static void commit(struct group *group) {
     }
 }
 
-static void roll_back(struct group *group) {
-    struct pg_query query = pg_query_begin(PG_SQL_ROLLBACK);
+static void ask_plain(struct group *group, enum postgres_sql sql, const char *what) {
+    struct pg_query query = pg_query_begin(sql);
     AUTO_RESULT PGresult *result = NULL;
     struct error err;
-    if (!group->store->lost && pg_ask(group->store, &query, &result, &err, "rolling back") < 0) {
+    if (!group->store->lost && pg_ask(group->store, &query, &result, &err, what) < 0) {
         fail(group, STORE_NO_OPERATION, &err);
     }
 }
 
-static void do_group(struct group *group) {
-    bool may_settle = false;
-    for (size_t i = 0; i < group->n; i++) {
-        may_settle = may_settle || kind_of(group->operations[i])->settle;
+static void settle_and_commit(struct group *group) {
+    settle(group);
+    if (!group->failed) {
+        commit(group);
     }
+    if (group->failed) {
+        ask_plain(group, PG_SQL_ROLLBACK, "rolling back");
+    }
+}
+
+static bool may_settle(const struct group *group) {
+    for (size_t i = 0; i < group->n; i++) {
+        if (kind_of(group->operations[i])->settle) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A lone PUT hardly ever has to settle. When it has to, it has changed nothing before, so it
+ * settles in a transaction of its own. */
+static void do_group(struct group *group) {
     struct error err;
-    if (send_group(group, !may_settle, &err) < 0) {
+    group->implicit = !may_settle(group) || is_lone_put(group);
+    if (send_group(group, &err) < 0) {
         fail(group, STORE_NO_OPERATION, &err);
         return;
     }
-    take_group(group, !may_settle);
-    if (may_settle && !group->failed) {
-        settle(group);
-        if (!group->failed) {
-            commit(group);
-        }
-    }
-    if (group->failed) {
-        roll_back(group);
+    take_group(group);
+    if (!group->implicit) {
+        settle_and_commit(group);
+    } else if (!group->failed && group->unsettled[0]) {
+        group->implicit = false;
+        ask_plain(group, PG_SQL_BEGIN, "beginning");
+        settle_and_commit(group);
     }
 }
 

@@ -13,7 +13,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+/* Which file lies at a path. */
+struct file_identity {
+    uint64_t inode;
+    uint32_t device_major, device_minor;
+};
 
 struct sqlite_store {
     struct store store;
@@ -23,8 +28,8 @@ struct sqlite_store {
     int lock_fd;
     /* The absolute paths of the file and of its write-ahead log. NULL in a tool. */
     char *path, *wal_path;
-    /* The log's inode; 0: not known yet. */
-    ino_t wal_inode;
+    /* Which files lie there. Inode 0: not known yet. */
+    struct file_identity file, wal;
     struct turns turns;
     /* The database has the original bot's table. */
     bool adopted;

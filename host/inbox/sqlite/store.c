@@ -128,26 +128,45 @@ static int fail_replaced(struct error *err, const char *path, const char *what) 
                      path, what);
 }
 
+/* Asks for the identity only. A stat() would ask for the times too, and since Linux 6.13 a file
+ * whose times were read gets a new time at its next write: each commit would write the log's inode.
+ */
+static int identify(int directory_fd, const char *path, int flags, struct file_identity *identity) {
+    struct statx found;
+    if (statx(directory_fd, path, flags, STATX_INO, &found) < 0) {
+        return -1;
+    }
+    *identity = (struct file_identity){.inode = found.stx_ino,
+                                       .device_major = found.stx_dev_major,
+                                       .device_minor = found.stx_dev_minor};
+    return 0;
+}
+
+static bool is_same(const struct file_identity *a, const struct file_identity *b) {
+    return a->inode == b->inode && a->device_major == b->device_major &&
+           a->device_minor == b->device_minor;
+}
+
 /* Detects that the file was deleted or replaced: its commits would be lost. */
 static int check_in_place(struct sqlite_store *store, struct error *err) {
-    struct stat ours, there;
+    struct file_identity there;
     if (!store->path) {
         return 0;
     }
-    if (stat(store->path, &there) < 0) {
+    assert(store->file.inode != 0);
+    if (identify(AT_FDCWD, store->path, 0, &there) < 0) {
         return fail_replaced(err, store->path, "deleted");
     }
-    if (fstat(store->lock_fd, &ours) < 0 || ours.st_ino != there.st_ino ||
-        ours.st_dev != there.st_dev) {
+    if (!is_same(&there, &store->file)) {
         return fail_replaced(err, store->path, "replaced");
     }
-    if (stat(store->wal_path, &there) < 0) {
-        return store->wal_inode == 0 ? 0 : fail_replaced(err, store->wal_path, "deleted");
+    if (identify(AT_FDCWD, store->wal_path, 0, &there) < 0) {
+        return store->wal.inode == 0 ? 0 : fail_replaced(err, store->wal_path, "deleted");
     }
-    if (store->wal_inode == 0) {
-        store->wal_inode = there.st_ino;
+    if (store->wal.inode == 0) {
+        store->wal = there;
     }
-    return there.st_ino == store->wal_inode ? 0 : fail_replaced(err, store->wal_path, "replaced");
+    return is_same(&there, &store->wal) ? 0 : fail_replaced(err, store->wal_path, "replaced");
 }
 
 static int begin(struct sqlite_store *store, struct error *err) {
@@ -246,6 +265,9 @@ static int lock_file(struct sqlite_store *store, const char *path, struct error 
     struct stat status;
     if (fstat(store->lock_fd, &status) < 0 || !S_ISREG(status.st_mode)) {
         return error_set(err, "it is not a regular file");
+    }
+    if (identify(store->lock_fd, "", AT_EMPTY_PATH, &store->file) < 0) {
+        return error_set(err, "cannot read its inode: %s", strerror(errno));
     }
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK) {

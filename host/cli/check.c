@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/host_url.h"
 #include "cli/online.h"
+#include "cli/plugin_check.h"
 #include "cli/plugin_inspection.h"
 #include "cli/secret_check.h"
 
@@ -24,10 +25,17 @@
 
 static const char usage[] =
     "Usage: snekomatic check [--online] [-c FILE]\n"
+    "       snekomatic check --plugin FILE [--payloads FOLDER] [-c FILE]\n"
     "\n"
     "Checks the configuration, the credentials, the listen address, the store and every plugin\n"
     "(each in a worker of its own, as serve does). It prints what it found, and each problem with\n"
     "its fix. It changes nothing, and the host may run at the same time.\n"
+    "\n"
+    "With --plugin it tries instead what one plugin must survive, without a store, GitHub or\n"
+    "credentials: create() and destroy() 100 times; each payload, whole, and with each of its "
+    "values\n"
+    "missing or null, while GitHub responds in seven ways; each command, schedule and timer; and\n"
+    "handlers that are cancelled at once. It prints each failure with the place of the crash.\n"
     "\n"
     "  --online           also ask GitHub, through the same proxy and with the same certificates "
     "as\n"
@@ -35,10 +43,16 @@ static const char usage[] =
     "                     events, webhook and installations are what the plugins need, and how "
     "the\n"
     "                     last deliveries went\n"
-    "  -c, --config FILE  the configuration (default as for serve)\n"
+    "  --plugin FILE      the built plugin, NAME.so\n"
+    "  --payloads FOLDER  payloads in files EVENT.anything.json (default: the installed ones)\n"
+    "  -c, --config FILE  the configuration (default as for serve); with --plugin, a file that "
+    "has\n"
+    "                     the plugin's own table, [plugin.config], under the same path (default: "
+    "none)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 no problem, perhaps warnings; 64 wrong usage; 78 something is wrong.\n";
+    "Exit status: 0 no problem, perhaps warnings; 64 wrong usage; 66 no such plugin or folder;\n"
+    "78 something is wrong.\n";
 
 /* With --online a child process holds the key, so this process does not parse it again. */
 static unsigned start_signer(const struct config *config, int *messages_fd) {
@@ -240,6 +254,9 @@ static int report(const struct findings *findings) {
 }
 
 int cli_check(int argc, char **argv) {
+    if (plugin_check_is_asked(argc, argv)) {
+        return plugin_check(argc, argv, usage);
+    }
     const char *path = NULL;
     bool online = false;
     struct config *config = NULL;

@@ -30,6 +30,8 @@ def source_of(verb):
     files = [SOURCE / "host/cli" / f"{verb.replace('-', '_')}.c"]
     if verb == "plugins":
         files += [SOURCE / "host/cli/plugin_holds.c", SOURCE / "host/cli/plugin_timers.c"]
+    if verb == "check":
+        files += [SOURCE / "host/cli/plugin_check.c"]
     return "".join(file.read_text(encoding="utf-8") for file in files)
 
 

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`snekomatic check --plugin` tries what a good plugin survives, with GitHub's own payloads."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import snek
+
+MODULES = os.environ.get("SNEK_NODE_MODULES")
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    """A folder with each payload of @octokit/webhooks-examples."""
+    assert MODULES, "SNEK_NODE_MODULES must name the node_modules that `./dev test` installs"
+    index = pathlib.Path(MODULES) / "@octokit/webhooks-examples/api.github.com/index.json"
+    folder = tmp_path_factory.mktemp("examples")
+    for entry in json.loads(index.read_text(encoding="utf-8")):
+        for number, example in enumerate(entry["examples"]):
+            (folder / f"{entry['name']}.{number}.json").write_text(json.dumps(example))
+    assert len(list(folder.iterdir())) == 329
+    return folder
+
+
+def check(*words):
+    return subprocess.run([snek.program("snekomatic"), "check", *map(str, words)], text=True,
+                          capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["welcome.so", "bot-chatops.so", "bot-dco.so", "bot-stale.so"])
+def test_a_good_plugin_survives_every_example_of_github_with_each_value_missing(examples, name):
+    done = check("--plugin", snek.program(name), "--payloads", examples)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[1] == "ok   create() and destroy(), 100 times"
+    tried = int(re.fullmatch(r"ok   (\d+) deliveries, whole, and with each value missing or null",
+                             lines[2])[1])
+    assert tried > 2000
+    assert re.fullmatch(r"ok   \d+ deliveries, cancelled at once", lines[3])
+
+
+def test_a_crash_names_the_payload_the_missing_value_and_the_place():
+    done = check("--plugin", snek.program("fragile.so"))
+    assert done.returncode == 78
+    lines = done.stdout.splitlines()
+    crashes = [line for line in lines if line.startswith("FAIL issues.opened.json without issue: ")]
+    assert len(crashes) == 1, done.stdout
+    assert "was killed by signal 11" in crashes[0] or "AddressSanitizer" in crashes[0]
+    # Each is the same crash, and is shown once.
+    assert re.search(r"^FAIL \d+ deliveries, whole, and with each value missing or null: 4 failed$",
+                     done.stdout, re.MULTILINE), done.stdout
+    assert sum(line.startswith("FAIL issues") for line in lines) == 1
+
+
+def test_a_plugin_that_needs_a_configuration_gets_its_own(tmp_path):
+    """invite rejects to start with an unknown key."""
+    config = tmp_path / "snekomatic.toml"
+    config.write_text(f'[[plugin]]\npath = "{snek.program("invite.so")}"\n'
+                      "[plugin.config]\nno_such_key = 1\n")
+    config.chmod(0o600)
+    done = check("--plugin", snek.program("invite.so"), "-c", config)
+    assert done.returncode == 78
+    assert "plugin.config.no_such_key is unknown" in done.stdout
+    assert check("--plugin", snek.program("invite.so")).returncode == 0
+
+
+def test_what_is_no_plugin_and_what_is_not_there(tmp_path):
+    missing = check("--plugin", tmp_path / "missing.so")
+    assert missing.returncode == 66 and "No such file" in missing.stderr
+    no_plugin = tmp_path / "text.so"
+    no_plugin.write_text("no ELF")
+    assert check("--plugin", no_plugin).returncode == 78
+    folder = check("--plugin", snek.program("ping.so"), "--payloads", tmp_path / "none")
+    assert folder.returncode == 66 and "--payloads" in folder.stderr
+
+
+def test_a_plugin_without_a_payload_is_not_called_good(tmp_path):
+    done = check("--plugin", snek.program("ping.so"), "--payloads", tmp_path)
+    assert "none no payload in" in done.stdout and "deliveries" not in done.stdout

@@ -20,8 +20,9 @@
 static const char usage[] =
     "Usage: snekomatic setup [--by-hand] [-c FILE]\n"
     "\n"
-    "Creates the GitHub App of the bot. It serves a page on server.listen and prints a link to "
-    "it.\n"
+    "Creates the GitHub App of the bot. It serves a page and prints a link to it. Only this "
+    "machine\n"
+    "reaches the page, unless server.listen, server.public_url or PORT is set.\n"
     "The page shows the permissions and events that the plugins need, and leads to GitHub, which\n"
     "creates the App. Then it stores the App's private key and webhook secret in files beside the\n"
     "configuration, adds the lines that name them, and ends. No host may run meanwhile.\n"
@@ -114,6 +115,14 @@ static char *find_file(const char *path, const struct config *config) {
     return file;
 }
 
+/* Only the person who sets the bot up needs the pages, so they are for this machine, unless an
+ * address or a port is configured: then a platform or a proxy leads to it. */
+static const char *page_host(const struct config *config) {
+    bool configured =
+        config->server.listen_given || config->server.public_url || has_variable(config, "PORT");
+    return configured ? config->server.host : "127.0.0.1";
+}
+
 int setup_start(const char *path, enum setup_reason reason, struct config **config,
                 struct supervisor_opened *opened, bool *stored) {
     static const char *const words[] = {[SETUP_WANTED] = "wanted",
@@ -121,22 +130,25 @@ int setup_start(const char *path, enum setup_reason reason, struct config **conf
                                         [SETUP_BY_TERMINAL] = "terminal"};
     AUTO_FREE char *self = install_path_self();
     AUTO_FREE char *file = find_file(path, *config);
+    AUTO_FREE char *host = strdup(page_host(*config));
     char verb[] = "setup-page", word[16];
     *stored = false;
+    if (!host) {
+        fputs("out of memory\n", stderr);
+        return EX_OSERR;
+    }
     if (!self || !file) {
         fprintf(stderr, "snekomatic: cannot find its own program file: %s\n", strerror(errno));
         return EX_OSERR;
     }
     snprintf(word, sizeof word, "%s", words[reason]);
     char *argv[] = {self, verb, word, file, NULL};
-    int status = supervisor_setup(*config, argv, opened, stored);
+    int status = supervisor_setup(*config, host, argv, opened, stored);
     if (!*stored) {
         return status;
     }
-    AUTO_FREE char *host = strdup((*config)->server.host);
-    status = host ? load_again(file, config) : EX_OSERR;
+    status = load_again(file, config);
     if (status == EX_OK && strcmp(host, (*config)->server.host) != 0) {
-        /* In pull mode the setup has made it this machine's own. */
         status = supervisor_move(opened, *config);
     }
     if (status != EX_OK) {
@@ -165,9 +177,12 @@ static int serve_page(const char *path, struct config **config) {
     int status = setup_start(path, SETUP_BY_TERMINAL, config, &opened, &stored);
     if (stored) {
         supervisor_close(&opened);
-        printf("The App's credentials are stored; the configuration is %s.\nStart the bot: "
-               "snekomatic serve -c %s\n",
-               (*config)->file, (*config)->file);
+        printf("The bot has its App. Everything is stored; the configuration is %s.\n\n"
+               "1. Start the bot, and leave it running:\n\n     snekomatic serve -c %s\n\n"
+               "2. Install the App on repositories, with the link of the setup's last page.\n"
+               "3. Ask GitHub in another terminal whether all is well:\n\n"
+               "     snekomatic check --online -c %s\n",
+               (*config)->file, (*config)->file, (*config)->file);
     }
     return status;
 }

@@ -58,14 +58,15 @@ static bool is_surprising(const char *organization) {
 static bool ask_organization(struct setup_choices *choices) {
     char entry[ENTRY_MAX], before[ENTRY_MAX] = "";
     for (;;) {
-        if (!ask("Organization that owns the App (empty: your own account):", entry)) {
+        if (!ask("Organization that will own the App (Enter alone: your own account):", entry)) {
             return false;
         }
         const char *problem = *entry ? setup_check_organization(entry) : NULL;
         if (!problem && is_surprising(entry) && strcmp(entry, before) != 0) {
             snprintf(before, sizeof before, "%s", entry);
-            problem = "Is this the organization's name, as in the address github.com/ORGANIZATION? "
-                      "Then enter it again.";
+            problem =
+                "Is this the organization's name, as in the address of its page at GitHub? Then "
+                "enter it again.";
         }
         if (!problem) {
             snprintf(choices->organization, sizeof choices->organization, "%.*s", SETUP_LOGIN_MAX,
@@ -88,11 +89,14 @@ static bool ask_address(const struct config *config, struct setup_choices *choic
     }
     for (;;) {
         AUTO_FREE char *origin = NULL;
-        if (!ask("Public address of the bot, https://HOST (empty: it has none):", entry)) {
+        if (!ask("Public address at which GitHub reaches the bot, such as https://bot.example.org\n"
+                 "(Enter alone: there is none, and the bot fetches its events from GitHub):",
+                 entry)) {
             return false;
         }
         choices->pull = !*entry;
-        if (choices->pull || setup_check_address(entry, &origin, &err) == 0) {
+        if (choices->pull ||
+            setup_check_address(entry, config->github.api_url, &origin, &err) == 0) {
             snprintf(choices->address, sizeof choices->address, "%s", origin ? origin : "");
             return true;
         }
@@ -100,34 +104,43 @@ static bool ask_address(const struct config *config, struct setup_choices *choic
     }
 }
 
+static void find_web_url(const struct config *config, char web_url[SETUP_ORIGIN_MAX]) {
+    if (!setup_web_url(config->github.api_url, web_url)) {
+        snprintf(web_url, SETUP_ORIGIN_MAX, "https://github.com");
+    }
+}
+
 static void print_form(const struct config *config, const struct app_needs *needs,
                        const struct setup_choices *choices, const struct secret *secret) {
     char web_url[SETUP_ORIGIN_MAX];
-    if (!setup_web_url(config->github.api_url, web_url)) {
-        snprintf(web_url, sizeof web_url, "https://github.com");
-    }
     const char *organization = choices->organization;
-    printf("\nOpen GitHub's form and enter this:\n\n  %s%s%s/settings/apps/new\n\n", web_url,
-           *organization ? "/organizations/" : "", organization);
-    printf("  GitHub App name        the bot's name, at most %d characters\n", SETUP_NAME_MAX);
+    find_web_url(config, web_url);
+    printf("\nOpen this page in a browser:\n\n  %s%s%s/settings/apps/new\n\nEnter this there, and "
+           "leave the rest as it is:\n\n",
+           web_url, *organization ? "/organizations/" : "", organization);
+    printf("  GitHub App name        any name that no other App has, at most %d characters\n",
+           SETUP_NAME_MAX);
     printf("  Homepage URL           %s\n", *choices->address ? choices->address : web_url);
-    printf("  Webhook                Active\n");
+    printf("  Webhook                check Active\n");
     if (choices->pull) {
-        printf("  Webhook URL            " SETUP_PULL_URL " (it does not exist)\n\n");
+        printf("  Webhook URL            " SETUP_PULL_URL
+               "\n                         (it leads nowhere: GitHub lists the events, and the bot "
+               "fetches them)\n\n");
     } else {
         printf("  Webhook URL            %s/webhook/github\n  Secret                 %s\n\n",
                choices->address, secret->data);
     }
     app_needs_print(needs);
     printf("\n  Where can this GitHub App be installed?   Only on this account\n");
-    printf("\nPress Create GitHub App. On the next page, note the App ID, and press Generate a\n"
-           "private key: the browser downloads a .pem file. Copy it to this machine.\n\n");
+    printf(
+        "\nPress Create GitHub App. The next page shows the App ID. Press Generate a private key\n"
+        "there: the browser downloads a .pem file. Copy it to this machine.\n\n");
 }
 
 static bool ask_id(struct setup_app *app) {
     char entry[ENTRY_MAX], *end;
     for (;;) {
-        if (!ask("App ID:", entry)) {
+        if (!ask("App ID, the number under About:", entry)) {
             return false;
         }
         errno = 0;
@@ -144,7 +157,7 @@ static bool ask_key(struct setup_app *app) {
     for (;;) {
         struct error err;
         struct app_key *key = NULL;
-        if (!ask("File of the private key (.pem):", entry)) {
+        if (!ask("Path of the .pem file on this machine:", entry)) {
             return false;
         }
         secret_finish(&app->key);
@@ -185,13 +198,25 @@ static int ask_github(const struct config *complete, struct error *err) {
     return result;
 }
 
-static void print_end(const struct setup_files *files) {
-    printf(
-        "\nThe key is stored beside the configuration, %s. The file that you named is no longer\n"
-        "needed: delete it.\n\nInstall the App at GitHub: its page, Install App. Then start the "
-        "bot, and ask GitHub whether all is well:\n\n  snekomatic serve -c %s\n"
-        "  snekomatic check --online -c %s\n",
-        files->file, files->file, files->file);
+static void print_end(const struct config *config, const struct setup_files *files,
+                      const struct setup_choices *choices) {
+    char web_url[SETUP_ORIGIN_MAX];
+    const char *organization = choices->organization;
+    find_web_url(config, web_url);
+    printf("\nThe bot has its App. The key is stored beside the configuration, %s.\nThe file that "
+           "you named is no longer needed: delete it.\n\n",
+           files->file);
+    printf("1. Start the bot, and leave it running:\n\n     snekomatic serve -c %s\n\n",
+           files->file);
+    printf("2. Install the App on repositories: open %s%s%s/settings/apps,\n   press Edit beside "
+           "the App, then Install App.%s\n",
+           web_url, *organization ? "/organizations/" : "", organization,
+           choices->pull ? " Not before the bot runs: it takes\n   only the events after its first "
+                           "start."
+                         : "");
+    printf("3. Ask GitHub in another terminal whether all is well:\n\n     snekomatic check "
+           "--online -c %s\n",
+           files->file);
 }
 
 /* Asks again for an id and a key that GitHub rejects. */
@@ -207,7 +232,7 @@ static int ask_app(const struct config *config, const struct setup_files *files,
         int stored = setup_files_store(files, config, app, choices, ask_github, &err);
         if (stored == 0) {
             setup_secret_forget(files);
-            print_end(files);
+            print_end(config, files, choices);
             return EX_OK;
         }
         if (stored < 0) {

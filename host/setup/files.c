@@ -153,6 +153,15 @@ static void put_github(struct buffer *lines, const struct setup_files *files,
     }
 }
 
+/* The variable may be gone at the next start, and another store would have none of the deliveries.
+ */
+static void put_store(struct buffer *lines, const struct config *config) {
+    if (settings_variable(config->settings, "DATABASE_URL")) {
+        buffer_append_text(lines, "\n[store]\n");
+        put(lines, "url", config->store.url);
+    }
+}
+
 static void put_plugins(struct buffer *lines, const struct config *config) {
     for (size_t i = 0; i < config->n_plugins; i++) {
         buffer_append_text(lines, "\n[[plugin]]\n");
@@ -171,6 +180,7 @@ int setup_files_lines(const struct setup_files *files, const struct config *conf
     buffer_append_text(lines, "[github]\n");
     put_github(lines, files, config, app, choices);
     if (!files->exists) {
+        put_store(lines, config);
         put_plugins(lines, config);
     }
     /* It fails only once the buffer is full. */

@@ -3,6 +3,7 @@
 #include "setup/form.h"
 
 #include "base/text.h"
+#include "config/public_host.h"
 #include "config/url.h"
 #include "config/values.h"
 
@@ -33,7 +34,7 @@ const char *setup_check_name(const char *name) {
 
 const char *setup_check_organization(const char *organization) {
     if (!*organization) {
-        return "Enter the organization, as in the address github.com/ORGANIZATION.";
+        return "Enter the organization, as in the address of its page at GitHub.";
     }
     size_t bytes = strlen(organization);
     for (size_t i = 0; i < bytes; i++) {
@@ -45,17 +46,22 @@ const char *setup_check_organization(const char *organization) {
     return bytes <= SETUP_LOGIN_MAX
                ? NULL
                : "This is not the name of an organization: letters, digits and hyphens, as in the "
-                 "address github.com/ORGANIZATION.";
+                 "address of its page at GitHub.";
 }
 
-static bool is_loopback(const char *origin) {
+/* NULL, or why GitHub cannot reach it. */
+static const char *origin_problem(const char *origin, const char *api_url) {
     AUTO_URL CURLU *url = curl_url();
     AUTO_URL_PART char *host = NULL;
-    return !url || curl_url_set(url, CURLUPART_URL, origin, 0) != CURLUE_OK ||
-           curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || url_is_loopback(host);
+    if (!url || curl_url_set(url, CURLUPART_URL, origin, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+        return "is no URL";
+    }
+    return public_host_problem(host, api_url);
 }
 
-int setup_check_address(const char *address, char **origin, struct error *err) {
+int setup_check_address(const char *address, const char *api_url, char **origin,
+                        struct error *err) {
     char *read = NULL;
     if (!*address) {
         return error_set(err, "is missing");
@@ -63,19 +69,23 @@ int setup_check_address(const char *address, char **origin, struct error *err) {
     if (read_public_url(address, "/", &read, err) < 0) {
         return -1;
     }
-    if (is_loopback(read) || strlen(read) > SETUP_ADDRESS_MAX) {
+    const char *why = origin_problem(read, api_url);
+    if (!why && strlen(read) > SETUP_ADDRESS_MAX) {
+        why = "is too long";
+    }
+    if (why) {
         free(read);
-        return error_set(err, "must be one that GitHub can reach, not one of this machine");
+        return error_set(err, "must be one that GitHub can reach, and this one %s", why);
     }
     *origin = read;
     return 0;
 }
 
-static void check_address(const char *address, struct setup_choices *choices,
+static void check_address(const char *address, const char *api_url, struct setup_choices *choices,
                           struct setup_problems *problems) {
     struct error err;
     AUTO_FREE char *origin = NULL;
-    if (setup_check_address(address, &origin, &err) == 0) {
+    if (setup_check_address(address, api_url, &origin, &err) == 0) {
         snprintf(choices->address, sizeof choices->address, "%s", origin);
         return;
     }
@@ -103,10 +113,10 @@ static void check_owner(const char *organization, struct setup_choices *choices,
              organization);
 }
 
-static void check_reach(const char *address, struct setup_choices *choices,
+static void check_reach(const char *address, const char *api_url, struct setup_choices *choices,
                         struct setup_problems *problems) {
     if (!choices->pull) {
-        check_address(address, choices, problems);
+        check_address(address, api_url, choices, problems);
     } else if (*address) {
         snprintf(choices->address, sizeof choices->address, "%.*s", SETUP_ADDRESS_MAX, address);
         copy_problem(problems->address, sizeof problems->address,
@@ -115,8 +125,8 @@ static void check_reach(const char *address, struct setup_choices *choices,
     }
 }
 
-bool setup_form_check(const struct http_field *fields, size_t count, struct setup_choices *choices,
-                      struct setup_problems *problems) {
+bool setup_form_check(const struct http_field *fields, size_t count, const char *api_url,
+                      struct setup_choices *choices, struct setup_problems *problems) {
     const char *name = http_form_value(fields, count, "name");
     *choices = (struct setup_choices){
         .account = strcmp(http_form_value(fields, count, "owner"), "account") == 0,
@@ -125,7 +135,7 @@ bool setup_form_check(const struct http_field *fields, size_t count, struct setu
     snprintf(choices->name, sizeof choices->name, "%.*s", SETUP_NAME_MAX, name);
     copy_problem(problems->name, sizeof problems->name, setup_check_name(name));
     check_owner(http_form_value(fields, count, "organization"), choices, problems);
-    check_reach(http_form_value(fields, count, "address"), choices, problems);
+    check_reach(http_form_value(fields, count, "address"), api_url, choices, problems);
     problems->any = *problems->name || *problems->organization || *problems->address;
     return !problems->any;
 }

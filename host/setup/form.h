@@ -15,16 +15,17 @@ struct setup_problems {
     bool any;
 };
 
-/* Checks the fields "owner", "organization", "name", "address" and "pull". True when they are all
- * right. `*choices` has what was entered, as far as it fits. */
-bool setup_form_check(const struct http_field *fields, size_t count, struct setup_choices *choices,
-                      struct setup_problems *problems);
+/* `api_url` is GitHub's, which must reach the address. Checks the fields "owner", "organization",
+ * "name", "address" and "pull". True when they are all right. `*choices` has what was entered, as
+ * far as it fits. */
+bool setup_form_check(const struct http_field *fields, size_t count, const char *api_url,
+                      struct setup_choices *choices, struct setup_problems *problems);
 
 /* The same checks, each for one entry: a sentence, or NULL. */
 const char *setup_check_name(const char *name);
 const char *setup_check_organization(const char *organization);
-/* Is `address` an origin that GitHub can reach? 0 and `*origin` without a slash at its end, for
- * free(); or -1. */
-int setup_check_address(const char *address, char **origin, struct error *err);
+/* Is `address` an origin that the GitHub of `api_url` can reach? 0 and `*origin` without a slash at
+ * its end, for free(); or -1. */
+int setup_check_address(const char *address, const char *api_url, char **origin, struct error *err);
 
 #endif

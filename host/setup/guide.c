@@ -199,7 +199,8 @@ static void on_manifest(struct http_request *request) {
         (void)snprintf(fields[ARRAY_LENGTH(fields) - 1].value, HTTP_VALUE_MAX, "yes");
         fields[ARRAY_LENGTH(fields) - 2].value[0] = '\0';
     }
-    if (!setup_form_check(fields, ARRAY_LENGTH(fields), &choices, &problems)) {
+    if (!setup_form_check(fields, ARRAY_LENGTH(fields), guide->options->config->github.api_url,
+                          &choices, &problems)) {
         page_ask(guide, request, 422, &choices, &problems);
         return;
     }

@@ -119,8 +119,8 @@ static void put_entry(struct buffer *page, const char *id, const char *value, co
     http_page_html(page, "\" autocomplete=\"off\" spellcheck=\"false\">\n");
 }
 
-static void put_owner(struct buffer *page, const struct setup_choices *choices,
-                      const struct setup_problems *problems) {
+static void put_owner(struct buffer *page, const struct guide *guide,
+                      const struct setup_choices *choices, const struct setup_problems *problems) {
     bool organization = !choices->account;
     http_page_html(page, "<fieldset>\n<legend>Who owns the App?</legend>\n"
                          "<p class=\"choice\"><input type=\"radio\" name=\"owner\" "
@@ -129,7 +129,8 @@ static void put_owner(struct buffer *page, const struct setup_choices *choices,
     http_page_html(page, "> <label for=\"owner-organization\">An organization (you must be its "
                          "owner)</label></p>\n<div class=\"field\"><label for=\"organization\">"
                          "Organization</label>\n<p class=\"hint\" id=\"organization-hint\">As in "
-                         "the address github.com/ORGANIZATION</p>\n");
+                         "the address ");
+    put(page, "", guide->web_url, "/ORGANIZATION</p>\n");
     put_problem(page, "organization", problems->organization);
     http_page_html(page, "<input type=\"text\" maxlength=\"39\"");
     put_entry(page, "organization", choices->organization, problems->organization);
@@ -216,7 +217,7 @@ void page_ask(struct guide *guide, struct http_request *request, unsigned status
     put_plugins(&page, guide);
     http_page_html(&page, "<h2>The App</h2>\n<form method=\"post\" action=\"/setup/manifest\">\n");
     put_form_token(&page, guide);
-    put_owner(&page, choices, problems);
+    put_owner(&page, guide, choices, problems);
     put_name(&page, choices, problems);
     put_reach(&page, guide, choices, problems);
     http_page_html(&page, "<p><button>Continue</button></p>\n</form>\n");
@@ -301,6 +302,11 @@ void page_made(struct guide *guide, struct http_request *request) {
     put(&page, "", id, ".</p>\n");
     put_stored(&page, guide);
     put_own_secret(&page, guide);
+    if (guide->choices.pull) {
+        http_page_html(&page,
+                       "<p class=\"note\">Start the bot before you install the App: it takes "
+                       "only the events after its first start.</p>\n");
+    }
     if (guide->stored) {
         bool starts = !guide->options->by_terminal;
         http_page_html(&page, starts
@@ -388,31 +394,42 @@ int page_lines(struct guide *guide, struct http_request *request) {
 
 /* ---- the end ---- */
 
+static void put_start(struct buffer *page, const struct guide *guide, bool starts) {
+    if (starts) {
+        http_page_html(page, "<p>In a moment the bot is up: <a href=\"/\">see its page</a>.</p>\n");
+        if (guide->choices.pull && !guide->options->config->server.listen_given) {
+            http_page_html(page, "<p>It listens on this machine only, because nobody else needs "
+                                 "its pages in pull mode.</p>\n");
+        }
+    } else if (guide->stored) {
+        put(page, "<p>In the terminal: <code>snekomatic serve -c ", guide->files->file,
+            "</code></p>\n");
+    } else {
+        http_page_html(page, "<p>Set the variables, and start the bot again.</p>\n");
+    }
+}
+
 void page_finished(struct guide *guide, struct http_request *request) {
     AUTO_WIPED_BUFFER struct buffer page = BUFFER_INIT(PAGE_MAX);
     bool starts = guide->stored && !guide->options->by_terminal;
     begin(&page, starts ? "The bot starts" : "The setup has ended");
-    http_page_html(&page, "<h2>One step is left</h2>\n");
-    put_installation(&page, guide);
-    if (starts) {
-        http_page_html(&page,
-                       "<p>In a moment the bot is up: <a href=\"/\">see its page</a>.</p>\n");
-        if (guide->choices.pull && !guide->options->config->server.listen_given) {
-            http_page_html(&page, "<p>It listens on this machine only, because nobody else needs "
-                                  "its pages in pull mode.</p>\n");
-        }
-    } else if (guide->stored) {
-        put(&page, "<p>Start the bot: <code>snekomatic serve -c ", guide->files->file,
-            "</code>.</p>\n");
-    } else {
-        http_page_html(&page, "<p>Set the variables, and start the bot again.</p>\n");
+    if (!starts) {
+        http_page_html(&page, "<h2>Start the bot</h2>\n");
     }
+    put_start(&page, guide, starts);
+    http_page_html(&page, "<h2>Install the App</h2>\n");
+    put_installation(&page, guide);
+    http_page_html(&page, "<h2>Check it</h2>\n");
     if (guide->stored) {
         put(&page,
-            "<p>Then ask GitHub in a terminal whether all is well: <code>snekomatic check "
+            "<p>Ask GitHub in a terminal whether all is well: <code>snekomatic check "
             "--online -c ",
-            guide->files->file, "</code>.</p>\n");
+            guide->files->file, "</code></p>\n");
     }
+    http_page_html(&page,
+                   "<p>Write <code>/ping</code> in an issue of a repository where the App is "
+                   "installed: the bot responds with a comment, if it has the plugin "
+                   "<code>ping</code>.</p>\n");
     http_respond_page(request, 200, &page, NULL);
 }
 

@@ -74,44 +74,77 @@ void guide_on_code(struct mail *mail) {
 
 /* ---- the link ---- */
 
-static void address_of(int listen_fd, char address[SETUP_ORIGIN_MAX], uint16_t *port) {
+/* Where the setup listens. */
+struct place {
+    /* HOST:PORT: as it is, and as this machine's browser opens it. */
+    char address[SETUP_ORIGIN_MAX], local[SETUP_ORIGIN_MAX];
+    uint16_t port;
+    /* For people. */
+    const char *reachable_from;
+};
+
+static void put_address(char address[SETUP_ORIGIN_MAX], const char *host, uint16_t port) {
+    snprintf(address, SETUP_ORIGIN_MAX, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+static void find_place(int listen_fd, struct place *place) {
     struct sockaddr_storage local = {0};
     socklen_t bytes = sizeof local;
-    char text[INET6_ADDRSTRLEN] = "127.0.0.1";
+    char text[INET6_ADDRSTRLEN] = "";
     getsockname(listen_fd, (struct sockaddr *)&local, &bytes);
     bool ipv6 = local.ss_family == AF_INET6;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&local;
     const struct sockaddr_in *in = (const struct sockaddr_in *)&local;
-    *port = ntohs(ipv6 ? in6->sin6_port : in->sin_port);
-    if (ipv6 && !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) {
-        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
-    } else if (!ipv6 && in->sin_addr.s_addr != INADDR_ANY) {
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+    place->port = ntohs(ipv6 ? in6->sin6_port : in->sin_port);
+    bool any = ipv6 ? IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) : in->sin_addr.s_addr == INADDR_ANY;
+    bool loopback =
+        ipv6 ? IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) : ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    inet_ntop(local.ss_family, ipv6 ? (const void *)&in6->sin6_addr : &in->sin_addr, text,
+              sizeof text);
+    put_address(place->address, text, place->port);
+    put_address(place->local, any ? "127.0.0.1" : text, place->port);
+    place->reachable_from = any ? "every network of this machine" : "the network of this address";
+    if (loopback) {
+        place->reachable_from = "this machine only";
     }
-    snprintf(address, SETUP_ORIGIN_MAX, strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, *port);
+}
+
+/* For `snekomatic setup`. `public_link` is NULL without a public URL. */
+static void print_link(const struct place *place, const char *link, const char *public_link) {
+    printf("Open this link in a browser within 30 minutes. It works once:\n\n  %s\n\n",
+           public_link ? public_link : link);
+    if (public_link) {
+        printf("If the public address does not lead to this machine yet, open it here instead:"
+               "\n\n  %s\n\n",
+               link);
+    }
+    printf("The page is reachable from %s (it listens on %s). If the browser\nruns on another "
+           "machine, make a tunnel there first, and leave it open:\n\n"
+           "  ssh -L %u:127.0.0.1:%u THIS-MACHINE\n\n",
+           place->reachable_from, place->address, place->port, place->port);
+    fflush(stdout);
 }
 
 static void show_link(const struct setup *setup) {
     const char *public_url = setup->options->config->server.public_url;
-    char address[SETUP_ORIGIN_MAX], link[2 * SETUP_ORIGIN_MAX];
-    uint16_t port;
-    address_of(setup->options->listen_fd, address, &port);
-    snprintf(link, sizeof link, "%s%s/setup?link=%s", public_url ? "" : "http://",
-             public_url ? public_url : address, setup->guide.session.link);
-    log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", address), LOG_NUMBER("port", port));
+    const char *token = setup->guide.session.link;
+    char link[2 * SETUP_ORIGIN_MAX], public_link[2 * SETUP_ORIGIN_MAX];
+    struct place place;
+    find_place(setup->options->listen_fd, &place);
+    snprintf(link, sizeof link, "http://%s/setup?link=%s", place.local, token);
+    snprintf(public_link, sizeof public_link, "%s/setup?link=%s", public_url ? public_url : "",
+             token);
+    log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", place.address),
+              LOG_NUMBER("port", place.port), LOG_TEXT("reachable_from", place.reachable_from));
     if (setup->options->by_terminal) {
-        printf("Open this link in a browser within 30 minutes. It works once:\n\n  %s\n\n", link);
-        if (!public_url) {
-            printf("If the browser runs on another machine, make a tunnel first:\n\n"
-                   "  ssh -L %u:127.0.0.1:%u THIS-MACHINE\n\n",
-                   port, port);
-        }
-        fflush(stdout);
+        print_link(&place, link, public_url ? public_link : NULL);
     } else {
-        log_event(SNEK_LEVEL_INFO, "setup_link", LOG_TEXT("link", link), LOG_NUMBER("minutes", 30),
+        log_event(SNEK_LEVEL_INFO, "setup_link", LOG_TEXT("link", public_url ? public_link : link),
+                  LOG_TEXT("local_link", public_url ? link : NULL), LOG_NUMBER("minutes", 30),
                   LOG_TEXT("next", "open this link in a browser; it works once"));
     }
     explicit_bzero(link, sizeof link);
+    explicit_bzero(public_link, sizeof public_link);
 }
 
 /* ---- the process ---- */

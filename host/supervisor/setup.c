@@ -142,8 +142,8 @@ int supervisor_move(struct supervisor_opened *opened, const struct config *confi
 }
 
 /* 0, or an exit status. */
-static int prepare(struct setup_process *setup, const struct config *config, char *const argv[],
-                   struct supervisor_opened *opened, struct error *err) {
+static int prepare(struct setup_process *setup, const struct config *config, const char *host,
+                   char *const argv[], struct supervisor_opened *opened, struct error *err) {
     if (start_open_standard_fds(err) < 0) {
         return EX_OSERR;
     }
@@ -152,7 +152,7 @@ static int prepare(struct setup_process *setup, const struct config *config, cha
         return EX_OSERR;
     }
     settings_scrub_environment();
-    int status = start_listen(config->server.host, config->server.port, &opened->listen_fd, err);
+    int status = start_listen(host, config->server.port, &opened->listen_fd, err);
     if (status != 0) {
         return status;
     }
@@ -163,14 +163,14 @@ static int prepare(struct setup_process *setup, const struct config *config, cha
                : 0;
 }
 
-int supervisor_setup(const struct config *config, char *const setup_argv[],
+int supervisor_setup(const struct config *config, const char *host, char *const setup_argv[],
                      struct supervisor_opened *opened, bool *stored) {
     struct setup_process setup = {.signals_fd = -1};
     struct error err;
     process_harden();
     hosted_init(&setup.hosted);
     *opened = (struct supervisor_opened){.listen_fd = -1, .notify_fd = -1};
-    int status = prepare(&setup, config, setup_argv, opened, &err);
+    int status = prepare(&setup, config, host, setup_argv, opened, &err);
     if (status != 0) {
         log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
     } else {

@@ -18,11 +18,11 @@ struct supervisor_opened {
     int notify_fd;
 };
 
-/* Starts the setup instead of a host, and waits for its end. `setup_argv` is the program to exec
- * (argv[0] is an absolute path). Logs errors. Returns its exit status. `*stored`: it ended by
- * itself with 0, so there are credentials; then `*opened` is for supervisor_run(), or for
- * supervisor_close(). */
-int supervisor_setup(const struct config *config, char *const setup_argv[],
+/* Starts the setup instead of a host, on `host` and server.port, and waits for its end.
+ * `setup_argv` is the program to exec (argv[0] is an absolute path). Logs errors. Returns its exit
+ * status. `*stored`: it ended by itself with 0, so there are credentials; then `*opened` is for
+ * supervisor_run(), or for supervisor_close(). */
+int supervisor_setup(const struct config *config, const char *host, char *const setup_argv[],
                      struct supervisor_opened *opened, bool *stored);
 void supervisor_close(struct supervisor_opened *opened);
 /* Gives up the listening socket and listens where `config` says. Port 0 keeps the port. 0; or an

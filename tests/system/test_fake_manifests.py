@@ -134,6 +134,14 @@ def test_a_new_app_is_installed_nowhere_and_its_accounts_keep_their_ids(fake):
     assert (after["id"], after["account"]) == (before["id"], before["account"])
 
 
+def test_webhooks_are_sent_elsewhere_only_if_the_apps_url_leads_somewhere(fake):
+    fake.settings(webhook_url="https://snekomatic.invalid/webhook/github")
+    response = snek.request("POST", f"{fake.url}/_fake/settings", b'{"webhook_via": "http://127.0.0.1:1"}')
+    assert response.status == 422 and "under .invalid" in response.json["message"]
+    assert fake.settings()["webhook_via"] == ""
+    fake.settings(webhook_url="https://bot.example.org/webhook/github", webhook_via="http://127.0.0.1:1")
+
+
 def test_an_installation_gets_the_permissions_of_the_app(fake):
     state = fake.state
     state["installations"] = []

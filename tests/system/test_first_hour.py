@@ -83,7 +83,7 @@ class Guide:
     def __init__(self, heading):
         text = GUIDE.read_text(encoding="utf-8")
         self.section = re.search(rf"^## {heading}\n(.*?)^## ", text, re.S | re.M)[1]
-        self.places = {"PREFIX/share/snekomatic/payloads": str(snek.PAYLOADS)}
+        self.places = {"/usr/local/share/snekomatic/payloads": str(snek.PAYLOADS)}
         self.fake = None
 
     def adapt(self, text):
@@ -138,6 +138,31 @@ def test_the_setup_can_be_tried_as_the_guide_says(shell, tmp_path, pull):
         assert "pong!" in shell(guide.adapt(look), tmp_path)
     finally:
         assert setup.process.end() == 0, setup.process.output()
+        guide.fake.end()
+
+
+@pytest.mark.parametrize("address", ["", "https://bot.example.org"])
+def test_the_setup_by_hand_can_be_tried_as_the_guide_says(shell, tmp_path, address):
+    guide = Guide("Try the setup by hand")
+    key, start_fake, setup, settings = re.findall(r"^    (.*)$", guide.section, re.M)
+    shell(key, tmp_path)
+    url = guide.start_fake(start_fake, tmp_path, shell.programs)
+    answers = tmp_path / "answers"
+    answers.write_text(f"sneks-united\n{address}\n1\napp.pem\n")
+    shown = shell(guide.adapt(f"{setup} <{answers}"), tmp_path, PORT="0")
+    bot = snek.Process([snek.program("snekomatic"), "serve"], snek.clean_environment(PORT="0"), cwd=tmp_path)
+    try:
+        port = bot.wait_log(msg="listening")["port"]
+        if address:
+            guide.places[BOT] = f"127.0.0.1:{port}"
+            guide.places["SECRET"] = re.search(r"Secret\s+([0-9a-f]{64})\n", shown)[1]
+            shell(guide.adapt(settings), tmp_path)
+        assert "all is well" in shell("snekomatic check --online", tmp_path, PORT=port)
+        shell(guide.adapt("\n".join(re.findall(r"^    (.*)$", Guide("Try the setup").section, re.M)[2:4])), tmp_path)
+        bot.wait_log(msg="done", plugin="ping")
+        assert has_ponged(url)
+    finally:
+        assert bot.end() == 0, bot.output()
         guide.fake.end()
 
 

@@ -130,7 +130,15 @@ static void post_settings(struct http_exchange *exchange) {
         return;
     }
     struct error err = {0};
-    if (state_change_settings(exchange->fake, changes, &err) < 0) {
+    const char *via = text_of(changes, "webhook_via"), *url = text_of(changes, "webhook_url");
+    url = url ? url : text_of(state_settings(exchange->fake), "webhook_url");
+    if (via && *via && webhooks_lead_nowhere(url)) {
+        error_set(&err,
+                  "webhook_via would have no effect: the App's webhook URL is under .invalid, "
+                  "so GitHub reaches nobody and the bot fetches its events. Set webhook_url "
+                  "too, and let the bot receive webhooks");
+        respond_problem(exchange, &err);
+    } else if (state_change_settings(exchange->fake, changes, &err) < 0) {
         respond_problem(exchange, &err);
     } else {
         rate_limits_apply(exchange->fake, changes);

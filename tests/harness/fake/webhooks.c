@@ -89,8 +89,7 @@ static struct curl_slist *headers_of(const struct sending *sending) {
     return add(list, "Expect", "");
 }
 
-/* RFC 6761: no host has a name under .invalid. */
-static bool leads_nowhere(const char *url) {
+bool webhooks_lead_nowhere(const char *url) {
     static const char end[] = ".invalid";
     const char *host = strstr(url, "://");
     size_t bytes = host ? strcspn(host + 3, ":/?#") : 0, end_bytes = sizeof end - 1;
@@ -99,7 +98,7 @@ static bool leads_nowhere(const char *url) {
 
 /* Without the lock. */
 static void post(struct sending *sending) {
-    if (leads_nowhere(sending->url)) {
+    if (webhooks_lead_nowhere(sending->url)) {
         return;
     }
     int64_t begun_ms = clock_monotonic_ms();
@@ -191,7 +190,7 @@ static char *webhook_url(const json_t *settings) {
     const char *host = strstr(url, "://");
     const char *path = host ? strchr(host + strlen("://"), '/') : NULL;
     char *whole = NULL;
-    if (!*via || !*url) {
+    if (!*via || !*url || webhooks_lead_nowhere(url)) {
         return strdup(url);
     }
     return asprintf(&whole, "%s%s", via, path ? path : "/") < 0 ? NULL : whole;

@@ -19,4 +19,7 @@ void control_payload(struct http_exchange *exchange, json_t *body);
 void control_deliveries(struct http_exchange *exchange);
 void control_age(struct http_exchange *exchange, json_t *body);
 
+/* Is the URL's host under .invalid, where no host has a name (RFC 6761)? */
+bool webhooks_lead_nowhere(const char *url);
+
 #endif

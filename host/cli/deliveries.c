@@ -41,8 +41,8 @@ static const char usage[] =
     "  show     prints one delivery, its runs, and their effects at GitHub\n"
     "  retry    makes runs due now, from attempt 1, that are dead, parked, blocked or wait for a\n"
     "           retry. It ends no hold\n"
-    "  discard  ends runs that are queued, blocked, held, running or parked: they are dead, with\n"
-    "           the label discarded\n"
+    "  discard  ends runs that are queued, waiting, blocked, held, running or parked: they are\n"
+    "           dead, with the label discarded\n"
     "\n"
     "With filters instead of a GUID, retry and discard change nothing. They count the runs that "
     "the\n"
@@ -482,9 +482,35 @@ static int unchanged(const struct options *options, bool retry) {
     fprintf(stderr, "snekomatic " VERB ": %s%s of '%s' %s; `%s` shows their state\n",
             options->filter.plugin ? "no run of plugin " : "no run",
             options->filter.plugin ? options->filter.plugin : "", options->guid,
-            retry ? "is dead, parked or waits" : "is queued, blocked, held, running or parked",
+            retry ? "is dead, parked or waits"
+                  : "is queued, waiting, blocked, held, running or parked",
             show.text);
     return EX_DATAERR;
+}
+
+/* A retry ends no hold, so it says which of the runs wait for the end of one. */
+static void print_held(struct store_client *store_client, const struct options *options) {
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST},
+                              .guid = options->guid,
+                              .plugin = options->filter.plugin,
+                              .most = SIZE_MAX};
+    if (store_client_do(store_client, VERB, &list.operation) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < list.n_entries; i++) {
+        const struct inbox_entry *entry = &list.entries[i];
+        if (strcmp(entry->state, "held") != 0 ||
+            (options->filter.plugin && strcmp(options->filter.plugin, entry->plugin) != 0)) {
+            continue;
+        }
+        const struct cli_command plugins = cli_command("plugins");
+        printf("the run of ");
+        deliveries_print_text(entry->plugin, 0);
+        printf(" is held (");
+        deliveries_print_text(entry->reason, 0);
+        printf("), so it begins when the hold ends; `%s` shows the holds\n", plugins.text);
+    }
+    inbox_entries_free(list.entries, list.n_entries);
 }
 
 static int change(struct store_client *store_client, const struct options *options) {
@@ -497,6 +523,9 @@ static int change(struct store_client *store_client, const struct options *optio
     case 0:
         printf("%llu run%s %s\n", (unsigned long long)change.runs, change.runs == 1 ? "" : "s",
                retry ? "due now" : "discarded");
+        if (retry) {
+            print_held(store_client, options);
+        }
         store_client_record(store_client, VERB, actions[options->action], options->guid,
                             "%llu run%s%s%s %s", (unsigned long long)change.runs,
                             change.runs == 1 ? "" : "s", options->filter.plugin ? " of " : "",

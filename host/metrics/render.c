@@ -296,7 +296,8 @@ static void render_store(struct buffer *text) {
     gauge(text, "snekomatic_runs_not_configured",
           "Runs that wait for a plugin that no host of the store has configured.",
           number(&metrics.not_configured));
-    head(text, age, "gauge", "Time for which the oldest queued run has been due.");
+    head(text, age, "gauge",
+         "Time for which the oldest queued run has been due; held runs do not count.");
     buffer_printf(text, "%s %.3f\n", age, (double)age_ms() / 1e3);
     gauge(text, "snekomatic_timers",
           "Timers that plugins have set and that have not fired, counted up to 100000.",

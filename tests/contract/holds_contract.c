@@ -2,7 +2,9 @@
 /* The tests of the inbox's contract that are about holds. */
 #include "inbox_contract.h"
 
+#include "inbox/console.h"
 #include "inbox/holds.h"
+#include "inbox/previews.h"
 
 #include <stdlib.h>
 
@@ -234,9 +236,139 @@ static void one_hold_too_many_fails_and_the_others_are_obeyed(void **state) {
     assert_int_equal(change(fixture, INBOX_HOLD_PUT, later, false), 0);
 }
 
+/* The runs of one state, in one list and in the console's search. */
+static void expect_shown(struct fixture *fixture, const char *state, size_t runs,
+                         const char *reason) {
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .state = state, .most = 10};
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_entries, runs);
+    struct inbox_search search = {
+        .operation = {.kind = INBOX_SEARCH}, .filter = {.state = state}, .most = 10};
+    assert_int_equal(fixture_do(fixture, &search.operation), 0);
+    assert_int_equal(search.n_entries, runs);
+    for (size_t i = 0; i < runs; i++) {
+        assert_string_equal(list.entries[i].state, state);
+        assert_string_equal(search.entries[i].state, state);
+        assert_string_equal(list.entries[i].reason, reason);
+        assert_string_equal(search.entries[i].reason, reason);
+    }
+    inbox_entries_free(list.entries, list.n_entries);
+    inbox_entries_free(search.entries, search.n_entries);
+}
+
+static void expect_counts(struct fixture *fixture, int64_t queued, int64_t held, int64_t waiting,
+                          int64_t oldest_due_ms) {
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.queued, queued);
+    assert_int_equal(stats.held, held);
+    assert_int_equal(stats.waiting, waiting);
+    assert_int_equal(stats.oldest_due_ms, oldest_due_ms);
+    struct inbox_plugins plugins = {.operation = {.kind = INBOX_PLUGINS}, .now_ms = FIXTURE_NOW};
+    assert_int_equal(fixture_do(fixture, &plugins.operation), 0);
+    int64_t n_queued = 0, n_held = 0;
+    for (size_t i = 0; i < plugins.n_plugins; i++) {
+        n_queued += plugins.plugins[i].queued;
+        n_held += plugins.plugins[i].held;
+    }
+    free(plugins.plugins);
+    assert_int_equal(n_queued, queued + waiting);
+    assert_int_equal(n_held, held);
+}
+
+/* A host claims no run of a plugin that is paused as a whole, so nothing sets its runs aside. */
+static void runs_of_a_paused_plugin_are_shown_as_held_at_once(void **state) {
+    struct fixture *fixture = *state;
+    put(fixture, "one", "7", "acme/zoo");
+    put(fixture, "two", "7", "acme/zoo");
+    struct inbox_put other = put_of("other");
+    struct inbox_put_run ping = {.plugin = "ping"};
+    other.runs = &ping;
+    other.due_ms = FIXTURE_NOW + 5;
+    assert_int_equal(fixture_do(fixture, &other.operation), INBOX_STORED);
+    expect_counts(fixture, 3, 0, 0, FIXTURE_NOW);
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_PLUGIN, "", 0), 0);
+    expect_shown(fixture, "held", 2, "paused: wait");
+    expect_shown(fixture, "queued", 1, "");
+    expect_counts(fixture, 1, 2, 0, FIXTURE_NOW + 5);
+    struct inbox_list one = {.operation = {.kind = INBOX_LIST}, .guid = "one", .most = 10};
+    assert_int_equal(fixture_do(fixture, &one.operation), 0);
+    assert_string_equal(one.entries[0].state, "held");
+    inbox_entries_free(one.entries, one.n_entries);
+    assert_int_equal(end_hold(fixture, INBOX_HOLD_PLUGIN, ""), 0);
+    expect_shown(fixture, "held", 0, "");
+    expect_shown(fixture, "queued", 3, "");
+    expect_counts(fixture, 3, 0, 0, FIXTURE_NOW);
+}
+
+static void a_hold_of_a_part_or_one_that_has_ended_shows_no_queued_run_as_held(void **state) {
+    struct fixture *fixture = *state;
+    put(fixture, "one", "7", "acme/zoo");
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_REPOSITORY, "acme/zoo", 0), 0);
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_PLUGIN, "", FIXTURE_NOW + 1), 0);
+    expect_shown(fixture, "queued", 1, "");
+    expect_counts(fixture, 1, 0, 0, FIXTURE_NOW);
+}
+
+static void a_run_that_waits_is_held_while_its_plugin_is_paused(void **state) {
+    struct fixture *fixture = *state;
+    put(fixture, "one", "7", "acme/zoo");
+    struct inbox_run run = fixture_claim_one(fixture);
+    struct inbox_finish finish = finish_of(&run, INBOX_WAIT);
+    finish.label = "waiting";
+    finish.reason = "the checks run";
+    finish.due_ms = FIXTURE_NOW + 60000;
+    assert_int_equal(fixture_do(fixture, &finish.operation), 0);
+    inbox_run_finish(&run);
+    expect_counts(fixture, 0, 0, 1, finish.due_ms);
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_PLUGIN, "", 0), 0);
+    expect_shown(fixture, "held", 1, "paused: wait");
+    expect_shown(fixture, "waiting", 0, "");
+    expect_counts(fixture, 0, 1, 0, INT64_MAX);
+}
+
+/* A preview of held runs acts on them, and on none whose hold has ended meanwhile. */
+static void a_preview_of_held_runs_changes_only_what_is_held_still(void **state) {
+    struct fixture *fixture = *state;
+    put(fixture, "one", "7", "acme/zoo");
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_PLUGIN, "", 0), 0);
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .state = "held", .most = 10};
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_entries, 1);
+    struct inbox_preview_run run = {.run = list.entries[0].run};
+    inbox_entries_free(list.entries, list.n_entries);
+    snprintf(run.state, sizeof run.state, "held");
+    for (int i = 0; i < 2; i++) {
+        struct inbox_preview preview = {.operation = {.kind = INBOX_PREVIEW},
+                                        .preview = 10 + i,
+                                        .discards = true,
+                                        .begins = true,
+                                        .runs = &run,
+                                        .n_runs = 1,
+                                        .now_ms = FIXTURE_NOW};
+        assert_int_equal(fixture_do(fixture, &preview.operation), 0);
+        struct inbox_preview_apply apply = {.operation = {.kind = INBOX_PREVIEW_APPLY},
+                                            .preview = 10 + i,
+                                            .discards = true,
+                                            .now_ms = FIXTURE_NOW};
+        if (i == 0) {
+            assert_int_equal(end_hold(fixture, INBOX_HOLD_PLUGIN, ""), 0);
+        }
+        assert_int_equal(fixture_do(fixture, &apply.operation), i == 0 ? INBOX_PREVIEW_CHANGED : 0);
+        if (i == 0) {
+            assert_int_equal(put_hold(fixture, INBOX_HOLD_PLUGIN, "", 0), 0);
+        }
+    }
+    expect_shown(fixture, "held", 0, "");
+}
+
 size_t contract_hold_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest all[] = {
         CONTRACT(runs_of_a_paused_plugin_wait_and_go_on_afterwards),
+        CONTRACT(runs_of_a_paused_plugin_are_shown_as_held_at_once),
+        CONTRACT(a_hold_of_a_part_or_one_that_has_ended_shows_no_queued_run_as_held),
+        CONTRACT(a_run_that_waits_is_held_while_its_plugin_is_paused),
+        CONTRACT(a_preview_of_held_runs_changes_only_what_is_held_still),
         CONTRACT(a_hold_covers_only_its_installation_or_repository),
         CONTRACT(a_hold_with_an_end_ends_then_and_the_next_claim_is_due_then),
         CONTRACT(two_causes_hold_until_both_have_ended),

@@ -49,6 +49,11 @@ static void due_runs_are_found_by_their_indexes_with_statistics_and_without(void
         {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '5', 7)", "runs_turn"},
         {PG_SQL_RUNS_NEXT_DUE, "(E'invite\nping')", "runs_due"},
         {PG_SQL_STATS, "('invite')", "Index Only Scan using runs_due"},
+        {PG_SQL_LIST_COUNT_QUEUED, "", "runs_turn"},
+        {PG_SQL_LIST_COUNT_HELD, "", "runs_turn"},
+        {PG_SQL_LIST_COUNT_HELD, "", "runs_held"},
+        {PG_SQL_LIST_QUEUED, "(9, 9, 0, NULL, NULL, 'queued')", "Scan using runs_pkey"},
+        {PG_SQL_LIST_HELD, "(9, 9, 0, NULL, NULL, 'held')", "Scan using runs_pkey"},
         {PG_SQL_RUNS_RECLAIM, "(1, 2, '{1,2}')", "runs_leased"},
         {PG_SQL_RATE_LIMIT_DELAY, "(1, '7', 500)", "runs_turn"},
         {PG_SQL_RUNS_UNPARK, "(1, '7', 'guid')", "runs_parked"},
@@ -194,6 +199,43 @@ static void forgetting_reads_no_rows_that_earlier_steps_deleted(void **state) {
     PQfinish(backup);
 }
 
+/* The runs of a paused plugin stay queued, and there may be a million of them. */
+static void lists_of_queued_runs_read_no_runs_of_a_paused_plugin(void **state) {
+    static const struct {
+        enum postgres_sql sql;
+        const char *parameters;
+        long most;
+    } cases[] = {{PG_SQL_LIST_COUNT_QUEUED, "", 100},
+                 {PG_SQL_LIST_COUNT_WAITING, "", 100},
+                 {PG_SQL_LIST_QUEUED, "(9000000, 9, 0, NULL, NULL, 'queued')", 200},
+                 /* These read the first 5001 of the held ones. */
+                 {PG_SQL_LIST_COUNT_HELD, "", 600}};
+    struct fixture *fixture = *state;
+    (void)query(fixture->place,
+                "INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
+                " item, received_ms, body_codec, body_bytes) SELECT i::text, 'push', '', '7', '',"
+                " '', '', i, 0, 0 FROM generate_series(1, 30000) AS i");
+    (void)query(fixture->place,
+                "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT id,"
+                " CASE WHEN id % 10000 = 0 THEN 'ping' ELSE 'invite' END, '7', 'queued', id"
+                " FROM deliveries");
+    (void)query(fixture->place, "INSERT INTO holds (plugin, scope, value, cause, reason, since_ms,"
+                                " until_ms) VALUES ('invite', 'plugin', '', 'paused', '', 1, 0)");
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (int analyzed = 0; analyzed < 2; analyzed++) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            long pages = pages_of(connection, cases[i].sql, cases[i].parameters);
+            if (pages > cases[i].most) {
+                fail_msg("%ld pages, analyzed %d: %s", pages, analyzed,
+                         postgres_statements[cases[i].sql]);
+            }
+        }
+        PQclear(PQexec(connection, "ANALYZE"));
+    }
+    PQfinish(connection);
+}
+
 /* The planner reads a whole table only if it finds no index, like in the host's sessions. */
 static void statements_use_indexes_and_are_planned_once(void **state) {
     struct fixture *fixture = *state;
@@ -289,6 +331,7 @@ size_t postgres_plan_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_claim_reads_no_runs_that_are_not_due),
         CONTRACT(a_step_of_pruning_reads_no_other_runs),
         CONTRACT(forgetting_reads_no_rows_that_earlier_steps_deleted),
+        CONTRACT(lists_of_queued_runs_read_no_runs_of_a_paused_plugin),
         CONTRACT(statements_use_indexes_and_are_planned_once),
         CONTRACT(the_statements_of_the_console_use_indexes),
     };

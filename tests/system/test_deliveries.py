@@ -105,7 +105,7 @@ def test_a_waiting_run_is_retried_now_or_discarded(start_bot):
     assert (action["what"], action["result"]) == ("discard", "1 run of trouble discarded")
     assert action["who"].startswith("cli ")
     assert ": retry: 1 run due now" in run(host, "show", first)
-    assert "queued, blocked, held, running or parked" in run(host, "discard", second, status=65)
+    assert "queued, waiting, blocked, held, running or parked" in run(host, "discard", second, status=65)
 
 
 def test_a_run_that_is_discarded_and_retried_while_it_runs_counts_once(start_bot):

@@ -62,6 +62,13 @@ def test_a_paused_plugin_gets_no_runs_and_all_of_them_after_resume(host):
     host.wait_log(msg="host_restarted")
     host.wait_ready()
     assert not host.log(msg="done")
+    assert {states(host)[delivery] for delivery in deliveries} == {
+        ("held", "paused: paused by an operator")}
+    metrics = host.request("GET", "/metrics").body.decode()
+    snek.wait_until(lambda: 'snekomatic_runs{state="held"} 40' in
+                    host.request("GET", "/metrics").body.decode(), lambda: metrics)
+    metrics = host.request("GET", "/metrics").body.decode()
+    assert 'snekomatic_runs{state="queued"} 0' in metrics and "snekomatic_queue_age_seconds 0.000" in metrics
     listed = plugins(host)
     assert "hold trouble: paused since " in listed and "paused by an operator" in listed
     assert "trouble goes on" in plugins(host, "resume", "trouble")
@@ -74,6 +81,24 @@ def test_a_paused_plugin_gets_no_runs_and_all_of_them_after_resume(host):
         assert "did you mean trouble?" in rejected
     if (host.folder / "snekomatic.db").exists():
         assert actions(host) == [("resume", "trouble"), ("pause", "trouble")]
+
+
+def test_the_runs_of_a_paused_plugin_are_held_for_every_verb(host):
+    plugins(host, "pause", "trouble")
+    host.wait_log(msg="hold_began", plugin="trouble", cause="paused")
+    first, second = (host.deliver("trouble", trouble()) for _ in range(2))
+    shown = host.verb("deliveries", "show", first).stdout
+    assert "state       held" in shown and "paused by an operator" in shown
+    assert "its run is held: paused: paused by an operator" in host.verb(
+        "deliveries", "show", first, "--why").stdout
+    retried = host.verb("deliveries", "retry", first).stdout
+    assert "1 run due now" in retried and "so it begins when the hold ends" in retried
+    assert states(host)[first][0] == "held"
+    assert json.loads(host.verb("deliveries", "list", "--state", "queued", "--json").stdout) == []
+    preview = json.loads(host.verb("deliveries", "discard", "--state", "held", "--json").stdout)
+    assert preview["runs"] == 2
+    host.verb("deliveries", "discard", "--yes", preview["preview"])
+    assert states(host)[first][0] == states(host)[second][0] == "dead"
 
 
 def test_resume_shows_the_pauses_that_are_left(host):

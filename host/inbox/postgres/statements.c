@@ -4,6 +4,11 @@
 
 /* By the database's clock, which all hosts share. */
 #define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
+#define SQL_NOW_MS NOW_MS
+/* The server may not join in another way, which would read the runs of all plugins. */
+#define SQL_RUNS_OF(plugin, condition)                                                             \
+    " CROSS JOIN LATERAL (SELECT id, plugin, reason FROM runs WHERE plugin = " plugin              \
+    " AND " condition " OFFSET 0) AS r WHERE true"
 #define SQL_ELSEWHERE(plugin)                                                                      \
     " OR EXISTS (SELECT 1 FROM configured_plugins k WHERE k.name = " plugin                        \
     " AND k.until_ms > " NOW_MS ")"
@@ -131,6 +136,13 @@
     " AND plugin = $5 OFFSET 0) AS r CROSS JOIN LATERAL (SELECT * FROM deliveries"                 \
     " WHERE id = c.id OFFSET 0) AS d" SHARED_LIST_FILTERS SHARED_LIST_ORDER
 #define LIST_OF_STATE(state) LIST_FROM " AND r.state = '" state "'" SHARED_LIST_ORDER LIST_ORDER
+
+/* The runs that are shown in a state, by the ids that `ids` returns. */
+#define LIST_SHOWN(ids)                                                                            \
+    SHARED_LIST_COLUMNS                                                                            \
+    " FROM (" ids ") AS s CROSS JOIN LATERAL (SELECT * FROM runs WHERE id = s.id OFFSET 0) AS r"   \
+    " CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE id = r.delivery OFFSET 0) AS "            \
+    "d" SHARED_LIST_FILTERS SHARED_LIST_ORDER LIST_ORDER
 
 #define LIST_OF_WAITING                                                                            \
     LIST_FROM " AND r.label = 'waiting' AND r.state IN ('queued', 'blocked')" SHARED_LIST_ORDER    \
@@ -434,17 +446,17 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_EVENT_OF_PLUGIN] = LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT, "500") LIST_ORDER,
     [PG_SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
     [PG_SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY LIST_ORDER,
-    [PG_SQL_LIST_QUEUED] = LIST_OF_STATE("queued"),
+    [PG_SQL_LIST_QUEUED] = LIST_SHOWN(SQL_SHOWN_QUEUED("r.id")),
     [PG_SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked"),
-    [PG_SQL_LIST_HELD] = LIST_OF_STATE("held"),
+    [PG_SQL_LIST_HELD] = LIST_SHOWN(SQL_SHOWN_HELD("r.id")),
     [PG_SQL_LIST_RUNNING] = LIST_OF_STATE("running"),
     [PG_SQL_LIST_WAITING] = LIST_OF_WAITING,
     [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
     [PG_SQL_LIST_PLUGIN] = LIST_FROM " AND r.plugin = $5" SHARED_LIST_ORDER LIST_ORDER,
-    [PG_SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT("state = 'queued'"),
+    [PG_SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT_OF(SQL_SHOWN_QUEUED("1")),
     [PG_SQL_LIST_COUNT_BLOCKED] = SHARED_LIST_COUNT("state = 'blocked'"),
-    [PG_SQL_LIST_COUNT_HELD] = SHARED_LIST_COUNT("state = 'held'"),
+    [PG_SQL_LIST_COUNT_HELD] = SHARED_LIST_COUNT_OF(SQL_SHOWN_HELD("1")),
     [PG_SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
     [PG_SQL_LIST_COUNT_WAITING] = SHARED_LIST_COUNT(SQL_WAITING),
     [PG_SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),

@@ -33,6 +33,12 @@
 #define CONSOLE_IDS(index, condition)                                                              \
     "SELECT id FROM runs" CONSOLE_INDEXED(index) " WHERE " condition                               \
                                                  " LIMIT " CONSOLE_DIGITS(CONSOLE_FEW)
+/* Of the first ids of a statement. */
+#define CONSOLE_SHOWN(ids)                                                                         \
+    CONSOLE_OF_STATE("SELECT id FROM (" ids ") AS shown LIMIT " CONSOLE_DIGITS(CONSOLE_FEW))
+#define CONSOLE_COUNT_SHOWN(rows)                                                                  \
+    "SELECT count(*) FROM (SELECT 1 FROM (" rows                                                   \
+    ") AS shown LIMIT " CONSOLE_DIGITS(CONSOLE_FEW) " + 1) AS few"
 #define CONSOLE_STATE(index, state) CONSOLE_OF_STATE(CONSOLE_IDS(index, "state = '" state "'"))
 
 /* The first or last delivery by an index of those with a body and one of those without. */
@@ -72,6 +78,9 @@
 #define CONSOLE_COUNT(index, state)                                                                \
     "SELECT plugin, '" state "', count(*) FROM (SELECT plugin FROM runs" CONSOLE_INDEXED(          \
         index) " WHERE state = '" state "' LIMIT 10000) AS c GROUP BY plugin"
+#define CONSOLE_COUNT_PLUGINS(plugins, state)                                                      \
+    "SELECT plugin, '" state "', count(*) FROM (SELECT plugin FROM (" plugins                      \
+    ") AS shown LIMIT 10000) AS c GROUP BY plugin"
 #define CONSOLE_SUM(condition) "CAST(sum(CASE WHEN " condition " THEN 1 ELSE 0 END) AS bigint)"
 #define CONSOLE_ASKED CONSOLE_SUM("r.requests > 0")
 #define CONSOLE_FETCHED CONSOLE_SUM("r.fetched > 0")
@@ -96,9 +105,9 @@
                                     "s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                                \
     ROW(SEARCH_DEAD_END, "SELECT finished_ms, id " CONSOLE_DEAD_BEFORE                                                                                                                                            \
                          "1 OFFSET " CONSOLE_DIGITS(CONSOLE_DEAD_CHUNK) " - 1")                                                                                                                                   \
-    ROW(SEARCH_QUEUED, CONSOLE_STATE("runs_due", "queued"))                                                                                                                                                       \
+    ROW(SEARCH_QUEUED, CONSOLE_SHOWN(SQL_SHOWN_QUEUED("r.id")))                                                                                                                                                   \
     ROW(SEARCH_BLOCKED, CONSOLE_STATE("runs_blocked", "blocked"))                                                                                                                                                 \
-    ROW(SEARCH_HELD, CONSOLE_STATE("runs_held", "held"))                                                                                                                                                          \
+    ROW(SEARCH_HELD, CONSOLE_SHOWN(SQL_SHOWN_HELD("r.id")))                                                                                                                                                       \
     ROW(SEARCH_RUNNING, CONSOLE_STATE("runs_leased", "running"))                                                                                                                                                  \
     ROW(SEARCH_PARKED, CONSOLE_STATE("runs_parked", "parked"))                                                                                                                                                    \
     ROW(SEARCH_WAITING, CONSOLE_OF_STATE(CONSOLE_IDS("runs_waiting", SQL_WAITING)))                                                                                                                               \
@@ -107,9 +116,9 @@
                          " WHERE state = 'intended' LIMIT " CONSOLE_DIGITS(                                                                                                                                       \
                              CONSOLE_FEW) ") AS j) AS i CROSS JOIN runs r"                                                                                                                                        \
                                           " WHERE r.id = i.run AND r.state <> 'running'"))                                                                                                                        \
-    ROW(COUNT_QUEUED, CONSOLE_COUNT_FEW("state = 'queued'"))                                                                                                                                                      \
+    ROW(COUNT_QUEUED, CONSOLE_COUNT_SHOWN(SQL_SHOWN_QUEUED("1")))                                                                                                                                                 \
     ROW(COUNT_BLOCKED, CONSOLE_COUNT_FEW("state = 'blocked'"))                                                                                                                                                    \
-    ROW(COUNT_HELD, CONSOLE_COUNT_FEW("state = 'held'"))                                                                                                                                                          \
+    ROW(COUNT_HELD, CONSOLE_COUNT_SHOWN(SQL_SHOWN_HELD("1")))                                                                                                                                                     \
     ROW(COUNT_RUNNING, CONSOLE_COUNT_FEW("state = 'running'"))                                                                                                                                                    \
     ROW(COUNT_PARKED, CONSOLE_COUNT_FEW("state = 'parked'"))                                                                                                                                                      \
     ROW(COUNT_WAITING, CONSOLE_COUNT_FEW(SQL_WAITING))                                                                                                                                                            \
@@ -197,8 +206,8 @@
     ROW(FILTERS_FORGET, "DELETE FROM name_filters WHERE first_id < (SELECT min(id) FROM "                                                                                                                         \
                         "deliveries) AND last_id < (SELECT min(id) FROM deliveries)")                                                                                                                             \
     ROW(PLUGIN_COUNTS,                                                                                                                                                                                            \
-        CONSOLE_COUNT("runs_due", "queued") " UNION ALL " CONSOLE_COUNT("runs_blocked", "blocked") " UNION ALL " CONSOLE_COUNT(                                                                                   \
-            "runs_held",                                                                                                                                                                                          \
+        CONSOLE_COUNT_PLUGINS(SQL_SHOWN_QUEUED("r.plugin"), "queued") " UNION ALL " CONSOLE_COUNT("runs_blocked", "blocked") " UNION ALL " CONSOLE_COUNT_PLUGINS(                                                 \
+            SQL_SHOWN_HELD("r.plugin"),                                                                                                                                                                           \
             "held") " UNION ALL " CONSOLE_COUNT("runs_leased",                                                                                                                                                    \
                                                 "running") " UNION ALL " CONSOLE_COUNT("runs_"                                                                                                                    \
                                                                                        "parked",                                                                                                                  \

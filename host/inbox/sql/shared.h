@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The statements that both stores share to the letter. Parameters are $1, $2 ... and first appear
  * in that order: PostgreSQL numbers them so, and SQLite numbers them by their first appearance
- * (sqlite/store.c checks it). */
+ * (sqlite/store.c checks it). A store defines SQL_NOW_MS, the wall clock, and
+ * SQL_RUNS_OF(plugin, condition): a join with the runs `r` of the plugin of each row before it that
+ * meet the condition, found by an index of (plugin), and " WHERE true". */
 #ifndef SNEK_INBOX_SQL_SHARED_H
 #define SNEK_INBOX_SQL_SHARED_H
 
@@ -111,10 +113,30 @@
     "WITH RECURSIVE p (plugin) AS (SELECT min(plugin) FROM runs WHERE state = 'queued' UNION ALL"  \
     " SELECT (SELECT min(plugin) FROM runs WHERE state = 'queued' AND plugin > p.plugin) FROM p"   \
     " WHERE p.plugin IS NOT NULL)"
+/* A hold of a whole plugin. No claim is made for such a plugin, so its runs stay queued, however
+ * many they are; lists and counts show them as held. */
+#define SQL_WHOLE_HOLD "scope = 'plugin' AND " SHARED_HOLD_ACTIVE(SQL_NOW_MS)
+#define SQL_HELD_PLUGINS "(SELECT plugin FROM holds WHERE " SQL_WHOLE_HOLD ")"
+#define SQL_QUEUED_OF(plugin) SQL_RUNS_OF(plugin, "state = 'queued'")
+#define SQL_IS_SHOWN " AND p.plugin NOT IN " SQL_HELD_PLUGINS
+/* Queued runs, of the columns `columns` of `r`: those that are shown so, and the held ones. */
+#define SQL_SHOWN_QUEUED(columns)                                                                  \
+    SHARED_PLUGINS_QUEUED " SELECT " columns " FROM p" SQL_QUEUED_OF("p.plugin") SQL_IS_SHOWN
+#define SQL_QUEUED_HELD(columns)                                                                   \
+    "SELECT " columns " FROM (SELECT DISTINCT plugin FROM holds WHERE " SQL_WHOLE_HOLD             \
+    ") AS w" SQL_QUEUED_OF("w.plugin")
+/* All runs that are shown as held. */
+#define SQL_SHOWN_HELD(columns)                                                                    \
+    "SELECT " columns " FROM runs r WHERE r.state = 'held' UNION ALL " SQL_QUEUED_HELD(columns)
 #define SQL_COUNT(rows) "(SELECT count(*) FROM (SELECT 1 " rows " LIMIT 100000) AS counted)"
 #define SQL_COUNT_STATE(state) SQL_COUNT("FROM runs WHERE state = '" state "'")
-#define SQL_COUNT_WAITING(state)                                                                   \
-    SQL_COUNT("FROM runs WHERE label = 'waiting' AND state = '" state "'")
+#define SQL_COUNT_QUEUED SQL_COUNT("FROM p" SQL_QUEUED_OF("p.plugin") SQL_IS_SHOWN)
+/* The index runs_waiting serves only the statements that say both states. */
+#define SQL_WAITS(state)                                                                           \
+    "label = 'waiting' AND state IN ('queued', 'blocked') AND state = '" state "'"
+#define SQL_COUNT_QUEUED_WAITING                                                                   \
+    SQL_COUNT("FROM p" SQL_RUNS_OF("p.plugin", SQL_WAITS("queued")) SQL_IS_SHOWN)
+#define SQL_COUNT_BLOCKED_WAITING SQL_COUNT("FROM runs WHERE " SQL_WAITS("blocked"))
 #define SQL_COUNT_UNWANTED(state)                                                                  \
     SQL_COUNT("FROM (SELECT plugin FROM runs WHERE state = '" state "' LIMIT 100000) AS r"         \
               " WHERE NOT " SQL_WANTED("r.plugin", "$1"))
@@ -126,25 +148,34 @@
 #define SQL_BY_DUE "due_ms >= 0"
 #define SQL_FIRST_DUE(suspect)                                                                     \
     "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND " SQL_BY_DUE                       \
-    " AND plugin = p.plugin AND suspect = " suspect " ORDER BY due_ms LIMIT 1) AS due_ms FROM p"
+    " AND plugin = p.plugin AND suspect = " suspect " ORDER BY due_ms LIMIT 1) AS due_ms FROM p"   \
+    " WHERE true" SQL_IS_SHOWN
 #define SQL_OLDEST_DUE                                                                             \
     "(SELECT min(due_ms) FROM (" SQL_FIRST_DUE("(1 = 0)") " UNION ALL " SQL_FIRST_DUE(             \
         "(1 = 1)") ") AS firsts)"
 #define SQL_QUEUED_UNWANTED                                                                        \
-    "FROM p CROSS JOIN runs r WHERE r.state = 'queued' AND r.plugin = p.plugin"                    \
-    " AND NOT " SQL_WANTED("p.plugin", "$1")
+    "FROM p" SQL_QUEUED_OF("p.plugin") " AND NOT " SQL_WANTED("p.plugin", "$1")
 #define SQL_WAITING_UNWANTED                                                                       \
     SQL_COUNT(SQL_QUEUED_UNWANTED)                                                                 \
     " + " SQL_COUNT_UNWANTED("parked") " + " SQL_COUNT_UNWANTED("blocked")
+#define SQL_COUNT_HELD SQL_COUNT("FROM (" SQL_SHOWN_HELD("1") ") AS shown")
+#define SQL_COMMA ", "
+/* clang-format off */
 #define SHARED_STATS                                                                               \
-    SHARED_PLUGINS_QUEUED                                                                          \
-    " SELECT " SQL_COUNT_STATE("queued") ", " SQL_COUNT_STATE("running") ", " SQL_COUNT_STATE(     \
-        "dead") ", " SQL_COUNT_IN_DOUBT ", " SQL_OLDEST_DUE                                        \
-                ", " SQL_COUNT_STATE("parked") ", " SQL_COUNT_STATE(                               \
-                    "blocked") ", " SQL_WAITING_UNWANTED                                           \
-                               ", " SQL_COUNT_STATE("held") ", " SQL_COUNT_WAITING(                \
-                                   "queued") ", " SQL_COUNT_WAITING("blocked") ","                 \
-                                                                               " " SQL_COUNT_TIMERS
+    SHARED_PLUGINS_QUEUED " SELECT "                                                               \
+    SQL_COUNT_QUEUED SQL_COMMA                                                                     \
+    SQL_COUNT_STATE("running") SQL_COMMA                                                           \
+    SQL_COUNT_STATE("dead") SQL_COMMA                                                              \
+    SQL_COUNT_IN_DOUBT SQL_COMMA                                                                   \
+    SQL_OLDEST_DUE SQL_COMMA                                                                       \
+    SQL_COUNT_STATE("parked") SQL_COMMA                                                            \
+    SQL_COUNT_STATE("blocked") SQL_COMMA                                                           \
+    SQL_WAITING_UNWANTED SQL_COMMA                                                                 \
+    SQL_COUNT_HELD SQL_COMMA                                                                       \
+    SQL_COUNT_QUEUED_WAITING SQL_COMMA                                                             \
+    SQL_COUNT_BLOCKED_WAITING SQL_COMMA                                                            \
+    SQL_COUNT_TIMERS
+/* clang-format on */
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place
  * up. It waits until it is due, and then joins the line again. $1 is the plugin, $2 the key. */
@@ -301,19 +332,30 @@
  * its own would cost each delivery another page. */
 #define SHARED_LIST_COUNT(condition)                                                               \
     "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition " LIMIT 5001) AS few"
+/* The same of the rows that a statement returns. */
+#define SHARED_LIST_COUNT_OF(rows)                                                                 \
+    "SELECT count(*) FROM (SELECT 1 FROM (" rows ") AS shown LIMIT 5001) AS few"
 /* A run whose handler asked to wait is queued or blocked until it is due. */
-#define SQL_WAITING "label = 'waiting' AND state IN ('queued', 'blocked')"
+#define SQL_WAITING                                                                                \
+    "label = 'waiting' AND state IN ('queued', 'blocked')"                                         \
+    " AND (state = 'blocked' OR plugin NOT IN " SQL_HELD_PLUGINS ")"
+/* The one place that decides how the state of the run `r` is shown. */
 #define SQL_SHOWN_STATE                                                                            \
-    "CASE WHEN r.label = 'waiting' AND r.state IN ('queued', 'blocked') THEN 'waiting'"            \
+    "CASE WHEN r.state = 'queued' AND r.plugin IN " SQL_HELD_PLUGINS " THEN 'held'"                \
+    " WHEN r.label = 'waiting' AND r.state IN ('queued', 'blocked') THEN 'waiting'"                \
     " ELSE r.state END"
+#define SQL_SHOWN_REASON                                                                           \
+    "CASE WHEN r.state = 'held' THEN coalesce((SELECT h.cause || ': ' || h.reason"                 \
+    " FROM holds h WHERE h.id = r.hold), r.reason)"                                                \
+    " WHEN r.state = 'queued' THEN coalesce((SELECT h.cause || ': ' || h.reason"                   \
+    " FROM holds h WHERE h.plugin = r.plugin AND h." SQL_WHOLE_HOLD                                \
+    " ORDER BY h.id LIMIT 1), r.reason) ELSE r.reason END"
 #define SHARED_LIST_COLUMNS                                                                        \
     "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
     " d.received_ms, CASE WHEN d.body IS NULL THEN -1 ELSE d.body_bytes END, r.id, r.plugin,"      \
     " " SQL_SHOWN_STATE                                                                            \
     ", r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"                \
-    " r.label, CASE WHEN r.state = 'held' THEN coalesce((SELECT h.cause || ': ' || h.reason"       \
-    " FROM holds h WHERE h.id = r.hold), r.reason) ELSE r.reason END, d.item, r.order_key, "       \
-    "r.outside,"                                                                                   \
+    " r.label, " SQL_SHOWN_REASON ", d.item, r.order_key, r.outside,"                              \
     " (SELECT hd.guid FROM runs h JOIN deliveries hd ON hd.id = h.delivery"                        \
     " WHERE r.state = 'blocked' AND h.plugin = r.plugin AND h.order_key = r.order_key"             \
     " AND " SQL_HOLDS("h") ")"
@@ -471,8 +513,7 @@
     SHARED_PLUGINS_QUEUED                                                                          \
     " UPDATE runs SET label = CASE WHEN label = '' THEN 'not_configured' ELSE label "              \
     "END," SQL_SET_NOT_CONFIGURED " WHERE id IN (" SQL_MARK(                                       \
-        "SELECT r.id, r.reason FROM p CROSS JOIN runs r WHERE r.state = 'queued'"                  \
-        " AND r.plugin = p.plugin AND NOT " SQL_WANTED(                                            \
+        "SELECT r.id, r.reason FROM p" SQL_QUEUED_OF("p.plugin") " AND NOT " SQL_WANTED(           \
             "p.plugin",                                                                            \
             "$1")) " UNION ALL " SQL_MARK_STATE("parked") " UNION ALL " SQL_MARK_STATE("blocked") ")"
 /* Ends runs of the deliveries between two positions, if no host had the plugin configured since

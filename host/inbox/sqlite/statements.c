@@ -4,6 +4,9 @@
 
 /* No other host uses the file. */
 #define SQL_ELSEWHERE(plugin) ""
+#define SQL_RUNS_OF(plugin, condition)                                                             \
+    " CROSS JOIN runs r WHERE r.plugin = " plugin " AND " condition
+#define SQL_NOW_MS "(CAST(strftime('%s', 'now') AS INTEGER) * 1000)"
 
 #define CONSOLE_INDEXED(index) " INDEXED BY " index
 #define CONSOLE_C ""
@@ -23,6 +26,11 @@
     " AND r.delivery = c.id AND r.plugin = $5 AND d.id = c.id" SHARED_LIST_ORDER
 #define LIST_OF_STATE(state, index)                                                                \
     LIST_FROM(" INDEXED BY " index) " AND r.state = '" state "'" SHARED_LIST_ORDER
+
+/* The runs that are shown in a state, by the ids that `ids` returns. */
+#define LIST_SHOWN(ids)                                                                            \
+    SHARED_LIST_COLUMNS " FROM (" ids ") AS s CROSS JOIN runs r ON r.id = s.id CROSS JOIN"         \
+                        " deliveries d ON d.id = r.delivery" SHARED_LIST_FILTERS SHARED_LIST_ORDER
 
 #define LIST_OF_WAITING                                                                            \
     LIST_FROM(" INDEXED BY runs_waiting")                                                          \
@@ -215,9 +223,9 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_LIST_EVENT_OF_PLUGIN] = LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT, "500"),
     [SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
     [SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY,
-    [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
+    [SQL_LIST_QUEUED] = LIST_SHOWN(SQL_SHOWN_QUEUED("r.id")),
     [SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked", "runs_blocked"),
-    [SQL_LIST_HELD] = LIST_OF_STATE("held", "runs_held"),
+    [SQL_LIST_HELD] = LIST_SHOWN(SQL_SHOWN_HELD("r.id")),
     [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
     [SQL_LIST_WAITING] = LIST_OF_WAITING,
     [SQL_LIST_PARKED] = LIST_OF_STATE("parked", "runs_parked"),
@@ -225,9 +233,9 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_LIST_PLUGIN] = SHARED_LIST_COLUMNS
     " FROM runs p CROSS JOIN runs r ON r.id = p.id CROSS JOIN deliveries d ON d.id = "
     "r.delivery" SHARED_LIST_FILTERS " AND p.plugin = $5" SHARED_LIST_ORDER,
-    [SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT("state = 'queued'"),
+    [SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT_OF(SQL_SHOWN_QUEUED("1")),
     [SQL_LIST_COUNT_BLOCKED] = SHARED_LIST_COUNT("state = 'blocked'"),
-    [SQL_LIST_COUNT_HELD] = SHARED_LIST_COUNT("state = 'held'"),
+    [SQL_LIST_COUNT_HELD] = SHARED_LIST_COUNT_OF(SQL_SHOWN_HELD("1")),
     [SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
     [SQL_LIST_COUNT_WAITING] = SHARED_LIST_COUNT(SQL_WAITING),
     [SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),

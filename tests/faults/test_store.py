@@ -84,7 +84,7 @@ def wait_for_attempt(host, delivery):
 
 
 def test_a_disk_that_fails_while_runs_end_lets_them_end_once(failing):
-    delivery = failing.deliver("trouble", {**payload(), "ms": 1000})
+    delivery = failing.deliver("trouble", {**payload(), "ms": 3000})
     wait_for_attempt(failing, delivery)
     with fault(failing, "write"):
         failing.wait_log(msg="completion_failed", delivery=delivery)

@@ -30,6 +30,11 @@ def state(host, delivery):
             [delivery]).fetchone()
 
 
+def wait_done(host, deliveries):
+    wanted = dict.fromkeys(deliveries, "done")
+    snek.wait_until(lambda: wanted.items() <= host.states().items(), host.process.output, pause_s=0.2)
+
+
 def state_of(host, plugin):
     """The plugin's state in /readyz."""
     plugins = host.request("GET", "/readyz").json["plugins"]

@@ -67,6 +67,10 @@ class FakeGitHub:
             if entry["method"] != "GET" and not entry["path"].startswith("/app/")
         ]
 
+    def wait_arrived(self, count=1, **narrowed):
+        """Waits until `count` such requests have arrived, whose responses may be held back."""
+        wait_until(lambda: len(self.requests(**narrowed)) >= count, f"{count} requests {narrowed}")
+
     def wait_requests(self, count=1, timeout=None, **narrowed):
         """Waits until `count` such requests have been completed or dropped; returns them."""
         def found():

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import snek
-from crashing import handled_neighbour, on, state, trouble
+from crashing import handled_neighbour, on, state, trouble, wait_done
 
 
 @pytest.fixture
@@ -24,8 +24,7 @@ def test_kill_9_between_the_202_and_the_handling_loses_nothing(start_bot, either
     host = start_bot(plugins=["trouble"], config=on(either_store, delay_ms=1000))
     deliveries = [host.deliver("trouble", trouble("fine")) for _ in range(20)]
     host.kill(who, signal.SIGKILL)
-    for delivery in deliveries:
-        host.wait_log(msg="done", delivery=delivery, timeout=20)
+    wait_done(host, deliveries)
 
 
 def marks(host):
@@ -44,7 +43,7 @@ def deliver_held(host):
 
 def test_new_runs_wait_in_memory_up_to_the_free_slots_and_others_are_queued(start_bot):
     host = start_bot(plugins=[{"name": "trouble", "concurrency": 2}],
-                     config={"dispatch": {"delay_ms": 3000}})
+                     config={"dispatch": {"delay_ms": 6000}})
     deliveries = [deliver_held(host), *(host.deliver("trouble", trouble("fine")) for _ in range(4))]
     assert [state(host, delivery) for delivery in deliveries] == [
         ("running", 1), ("running", 1), ("queued", 0), ("queued", 0), ("queued", 0)]
@@ -79,8 +78,7 @@ def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot, eithe
     deliveries = [host.deliver("trouble", trouble("fine", ms=700)) for _ in range(10)]
     host.wait_log(msg="started", delivery=deliveries[-1])
     host.kill("host", signal.SIGKILL)
-    for delivery in deliveries:
-        host.wait_log(msg="done", delivery=delivery, timeout=20)
+    wait_done(host, deliveries)
 
 
 def ran_once(host, deliveries):

@@ -113,11 +113,13 @@ def test_an_intent_of_a_run_that_was_discarded_and_retried_is_rejected(fake, sta
     """The new handling has the same run and attempt, but another token."""
     host = start_bot(plugins=["trouble"])
     url = snek.payload("issues.opened")["issue"]["comments_url"]
-    delivery = host.deliver("trouble", {"action": "comment", "ms": 3000, "url": url,
+    fake.fail(method="GET", path=ISSUE, delay_ms=60000)
+    delivery = host.deliver("trouble", {"action": "comment", "first": ISSUE, "url": url,
                                         "installation": {"id": snek.INSTALLATION}})
-    host.wait_log(msg="started", delivery=delivery)
+    fake.wait_arrived(method="GET", path=ISSUE)
     deliveries(host, "discard", delivery)
     deliveries(host, "retry", delivery)
+    fake.release()
     host.wait_log(msg="completion_stale", delivery=delivery)
     host.wait_log(msg="done", delivery=delivery)
     path = urllib.parse.urlsplit(url).path
@@ -126,11 +128,12 @@ def test_an_intent_of_a_run_that_was_discarded_and_retried_is_rejected(fake, sta
 
 def test_a_response_that_could_not_be_recorded_is_recorded_later(fake, host):
     """The store is locked from before GitHub's response until after the inbox has given up."""
-    fake.fail(method="POST", path=PATHS["react"], after=True, delay_ms=2000, times=1)
+    fake.fail(method="POST", path=PATHS["react"], after=True, delay_ms=60000, times=1)
     delivery = host.deliver("effects", effect("react_and_retry"))
-    host.wait_log(msg="token")  # so the intent is committed
+    fake.wait_arrived(method="POST", path=PATHS["react"])  # so the intent is committed
     lock = sqlite3.connect(host.folder / "snekomatic.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
+    fake.release()
     host.wait_log(msg="response_not_recorded", delivery=delivery)
     lock.execute("ROLLBACK")
     host.wait_log(msg="done", delivery=delivery, attempt=2)
@@ -178,7 +181,7 @@ def test_large_bodies_of_one_plugin_do_not_fill_the_hosts_memory(fake, start_bot
     for _ in range(4):
         time.sleep(1)
         host.kill("worker", signal.SIGKILL)
-    fake.wait_requests(2, method="POST", path=PATHS["react"])
+    fake.wait_arrived(2, method="POST", path=PATHS["react"])
     assert memory_kib(host, "VmHWM") - before < 48 << 10
 
 
@@ -226,10 +229,11 @@ def test_a_retry_that_diverges_is_logged_and_makes_its_requests(fake, host):
 def test_a_named_effect_that_stands_is_not_made_again_though_its_body_differs(
         fake, start_bot, either_store, who):
     host = start_bot(plugins=["effects"], config=either_store)
-    fake.fail(method="POST", path=PATHS["react"], delay_ms=3000, times=1)
+    fake.fail(method="POST", path=PATHS["react"], delay_ms=60000, times=1)
     delivery = host.deliver("effects", effect("named"))
-    snek.wait_until(lambda: fake.requests(method="POST", path=PATHS["react"]), "the reaction")
+    fake.wait_arrived(method="POST", path=PATHS["react"])
     host.kill(who, signal.SIGKILL, plugin="effects" if who == "worker" else None)
+    fake.release()
     if who == "worker":
         hurry(host, delivery)
     assert host.wait_log(msg="replayed", delivery=delivery)["once"] == "welcome"
@@ -294,10 +298,12 @@ def test_a_run_that_was_discarded_during_the_search_does_not_record_what_it_foun
     lose(fake, "POST", PATHS["comment"])
     delivery = host.deliver("effects", effect("comment"))
     host.wait_log(msg="retry", delivery=delivery, attempt=1)
-    fake.fail(method="GET", path=PATHS["comment"], delay_ms=3000, times=1)
+    fake.fail(method="GET", path=PATHS["comment"], delay_ms=60000, times=1)
     assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
     host.wait_log(msg="in_doubt_again", delivery=delivery)
+    fake.wait_arrived(method="GET", path=PATHS["comment"])
     deliveries(host, "discard", delivery)
+    fake.release()
     host.wait_log(msg="comment_found", delivery=delivery)
     host.wait_log(msg="completion_stale", delivery=delivery)
     before = host.mark()

@@ -36,11 +36,12 @@ def test_a_clock_that_is_ten_minutes_off_is_corrected_for(fake, start_bot, offs_
 
 
 def test_a_token_that_expires_in_the_middle_of_a_run_is_renewed(fake, start_bot):
-    fake.fail(method="GET", path=MEMBERSHIP, delay_ms=1500)  # holds the run between two requests
+    fake.fail(method="GET", path=MEMBERSHIP, delay_ms=60000)  # holds the run between two requests
     host = start_bot(plugins=["effects"])
     delivery = welcome(host)
-    fake.wait_requests(method="POST", path=TOKENS)
+    fake.wait_arrived(method="GET", path=MEMBERSHIP)
     fake.expire_tokens()
+    fake.release()
     host.wait_log(msg="done", delivery=delivery)
     assert len(fake.requests(method="POST", path=TOKENS)) >= 2
     assert welcomed_once(fake)

@@ -14,16 +14,17 @@ import pytest
 
 import snek
 
-COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
+ISSUE = "/repos/sneks-united/terrarium/issues/12"
+COMMENTS = f"{ISSUE}/comments"
 
 
 def event(action, **more):
     return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
 
 
-def deliver_comment(host, wait_ms=0):
-    """A run of `trouble` that waits, then writes a comment."""
-    return host.deliver("trouble", event("comment", ms=wait_ms, url=host.fake.url + COMMENTS))
+def deliver_comment(host, **more):
+    """A run of `trouble` that writes a comment."""
+    return host.deliver("trouble", event("comment", url=host.fake.url + COMMENTS, **more))
 
 
 def lose_comment(fake):
@@ -76,9 +77,11 @@ def take_run(store):
 
 def test_an_intent_after_another_host_took_the_run_is_rejected_and_nothing_is_sent(fake, lone):
     host, store = lone
-    delivery = deliver_comment(host, wait_ms=1000)
-    host.wait_log(msg="started", delivery=delivery)
+    fake.fail("GET", ISSUE, delay_ms=60000)
+    delivery = deliver_comment(host, first=ISSUE)
+    fake.wait_arrived(method="GET", path=ISSUE)
     take_run(store)
+    fake.release()
     host.wait_log(msg="completion_stale", delivery=delivery, attempt=1)
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "2"
     assert len(fake.bot_comments(12)) == posts(fake) == 1
@@ -132,10 +135,12 @@ def test_a_search_that_cannot_tell_leaves_the_comment_in_doubt(fake, start_bot, 
 def test_a_comment_that_github_writes_late_is_found_after_the_host_died(fake, start_bot):
     """GitHub may perform a request though its sender is gone, until the request's timeout."""
     host = start_bot(plugins=["trouble"])
-    fake.fail("POST", COMMENTS, delay_ms=3000)
+    fake.fail("POST", COMMENTS, delay_ms=60000)
     delivery = deliver_comment(host)
     snek.wait_until(lambda: posts(fake), "the comment")
     host.kill("host")
+    host.wait_log(msg="requeued", delivery=delivery)
+    fake.release()
     host.wait_log(msg="comment_found", delivery=delivery, timeout=90)
     host.wait_log(msg="done", delivery=delivery)
     assert len(fake.bot_comments(12)) == posts(fake) == 1

@@ -99,7 +99,7 @@ def test_a_host_that_was_paused_past_its_lease_is_rejected(fake, start_hosts):
     paused, other = hosts
     issue = snek.payload("issues.opened")
     url = issue["issue"]["comments_url"]
-    delivery = paused.deliver("trouble", trouble("comment", ms=1500, url=url))
+    delivery = paused.deliver("trouble", trouble("comment", ms=4000, url=url))
     paused.wait_log(msg="started", delivery=delivery)
     pids = paused.kill("host", signal.SIGSTOP)
     try:  # its worker goes on, and asks for the comment meanwhile

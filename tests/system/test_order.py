@@ -147,7 +147,8 @@ def test_a_host_that_was_paused_past_its_lease_keeps_the_order(fake, start_hosts
         return int(database.sql(f"SELECT count(*) FROM {schema}.journal"
                                 " WHERE kind = 'effect' AND state = 'completed'")[0])
 
-    first = paused.deliver("ordered", ordered(1, 0, ms=1500))
+    # Long enough to see that, and to stop the host.
+    first = paused.deliver("ordered", ordered(1, 0, ms=5000))
     snek.wait_until(lambda: recorded() == 1, "the first comment is recorded")
     pids = paused.kill("host", signal.SIGSTOP)
     try:
@@ -225,12 +226,15 @@ def wait_numbers(fake, *wanted):
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_of_several_waiting_runs_only_the_newest_runs(fake, start_coalescing, kind):
     host = start_coalescing(kind)
-    first = host.deliver("coalesced", ordered(1, 0, ms=3000))
-    host.wait_log(msg="started", delivery=first)
+    fake.fail(method="POST", path="*/comments", delay_ms=60000)
+    first = host.deliver("coalesced", ordered(1, 0))
+    fake.wait_arrived(method="POST", path=".*/comments")
     guids = [host.deliver("coalesced", ordered(1, number)) for number in range(1, 4)]
     other = host.deliver("coalesced", ordered(2, 9))
     host.wait_log(msg="done", delivery=other)
-    wait_numbers(fake, 9, 0, 3)
+    assert numbers(fake) == [9]
+    fake.release()
+    wait_numbers(fake, 0, 9, 3)
     host.wait_log(msg="done", delivery=guids[2])
     assert [(line["delivery"], line["by"]) for line in host.log(msg="superseded")] == [
         (guids[0], guids[1]), (guids[1], guids[2])]

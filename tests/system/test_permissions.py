@@ -5,7 +5,6 @@ are changed, requests as the app."""
 import json
 import re
 import subprocess
-import time
 
 import pytest
 
@@ -56,12 +55,13 @@ def test_a_permission_that_is_not_granted_parks_the_run_until_it_is(fake, start_
 
 def test_a_grant_that_comes_while_the_run_runs_keeps_it_from_being_parked(fake, start_bot):
     path = f"/app/installations/{snek.INSTALLATION}/access_tokens"
-    fake.fail(method="POST", path=path, status=422, delay_ms=2000, body={
+    fake.fail(method="POST", path=path, status=422, delay_ms=60000, body={
         "message": "The permissions requested are not granted to this installation."})
     host = start_bot(plugins=["invite"])
     delivery = host.deliver("pull_request", merged())
-    host.wait_log(msg="started", delivery=delivery)
+    fake.wait_arrived(method="POST", path=path)
     host.deliver("installation", accepted())  # while the rejection is on its way
+    fake.release()
     host.wait_log(msg="requeued", delivery=delivery)
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
 
@@ -86,10 +86,7 @@ def test_a_suspended_installation_parks_its_runs_until_it_is_unsuspended(fake, s
     delivery = host.deliver("pull_request", merged())
     line = host.wait_log(msg="parked", delivery=delivery)
     assert f"installation {snek.INSTALLATION} is suspended" in line["reason"]
-    deadline = time.monotonic() + snek.PATIENCE_S
-    while shown_parked(host) != (1, 1):
-        assert time.monotonic() < deadline, shown_parked(host)
-        time.sleep(0.1)
+    snek.wait_until(lambda: shown_parked(host) == (1, 1), lambda: shown_parked(host))
     suspend(fake, False)
     host.deliver("installation", accepted("unsuspend"))
     # GitHub is asked again 20 s after it said so.

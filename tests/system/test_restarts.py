@@ -192,7 +192,8 @@ def test_a_host_that_is_killed_with_all_its_workers_again_and_again_loses_nothin
     senders = [Sender(host) for _ in range(3)]
     for sender in senders:
         sender.start()
-    for _ in range(10):
+    # The delays before the restarts double, so they sum up to 6 s.
+    for _ in range(7):
         mark = host.mark()
         snek.wait_until_gone(host.kill("host"))
         # Its workers die while they start, until the host serves.

@@ -2,7 +2,6 @@
 """Schedules that a plugin declares: "hourly" for each installation, "nightly" for each repository."""
 
 import collections
-import json
 import re
 
 import pytest
@@ -52,17 +51,11 @@ def said(fake):
                                for text in texts)
 
 
-def states(bot):
-    """Of the runs, by the store: a killed host's last lines may be missing from its log."""
-    shown = json.loads(bot.verb("deliveries", "list", "--json").stdout)
-    return {entry["delivery"]: entry["state"] for entry in shown}
-
-
 def finish(bots):
     """Waits until the runs are done. The host looks for a comment of a killed host after a request's
     timeout, 30 s."""
     wanted = {delivery: "done" for _, _, delivery in firings(bots)}
-    snek.wait_until(lambda: wanted.items() <= states(bots[0]).items(),
+    snek.wait_until(lambda: wanted.items() <= bots[0].states().items(),
                     lambda: [bot.process.output() for bot in bots], timeout=snek.PATIENCE_S + 60)
 
 

@@ -128,7 +128,7 @@ def test_invite_reaches_its_welcome_in_every_way_of_retrying(fake, start_bot, ei
     """After its PUT. It finds neither its own invitation nor its own mark, and stops."""
     bot = start_bot(plugins=["invite"], config=either_store)
     if how.startswith("crash"):
-        fake.fail(method="POST", path=WELCOME, delay_ms=3000, times=1)
+        fake.fail(method="POST", path=WELCOME, delay_ms=60000, times=1)
     elif how == "wait":
         fake.fail(method="POST", path=WELCOME, status=429, headers={"Retry-After": "6"}, times=1)
     else:
@@ -137,6 +137,7 @@ def test_invite_reaches_its_welcome_in_every_way_of_retrying(fake, start_bot, ei
     if how.startswith("crash"):
         snek.wait_until(lambda: fake.requests(method="POST", path=WELCOME), "the welcome")
         bot.kill(*(("worker", signal.SIGKILL, "invite") if "worker" in how else ("host",)))
+        fake.release()
     elif how == "by hand":
         bot.wait_log(msg="retry", delivery=delivery)
         bot.verb("deliveries", "retry", delivery)

@@ -37,23 +37,27 @@ requests = ["GET {REPO}/issues", "POST {REPO}/issues/12/comments"]
     assert outcome.status == 0, outcome.text
 
 
+# The fake has no such endpoint, and the plugin has its permission.
+LOCK = f"PUT {REPO}/issues/12/lock"
+
+
 def test_kill_at_holds_a_scripted_response_back(play):
     outcome = play(f"""
 [[response]]
-request = "PUT {REPO}/topics"
+request = "{LOCK}"
 body = {{ names = ["heat"] }}
-""" + client_step(f"PUT {REPO}/topics", kill_at=f'"PUT {REPO}/topics"', kill='"worker"',
-                  result='"retry"', requests=f'["PUT {REPO}/topics"]'), plugin="client")
+""" + client_step(LOCK, kill_at=f'"{LOCK}"', kill='"worker"',
+                  result='"retry"', requests=f'["{LOCK}"]'), plugin="client")
     assert outcome.status == 0, outcome.text
 
 
 def test_kill_at_is_for_the_query_that_its_pattern_has(play):
-    requests = f'["PUT {REPO}/topics?n=1", "PUT {REPO}/topics?n=2"]'
+    requests = f'["{LOCK}?n=1", "{LOCK}?n=2"]'
     outcome = play(f"""
 [[response]]
-request = "PUT {REPO}/topics"
-""" + client_step(f"PUT {REPO}/topics?n=1", f"PUT {REPO}/topics?n=2", kill='"worker"',
-                  kill_at=f'"PUT {REPO}/topics?n=2"', result='"retry"', requests=requests),
+request = "{LOCK}"
+""" + client_step(f"{LOCK}?n=1", f"{LOCK}?n=2", kill='"worker"',
+                  kill_at=f'"{LOCK}?n=2"', result='"retry"', requests=requests),
                    plugin="client")
     assert outcome.status == 0, outcome.text
 

@@ -410,6 +410,7 @@ def check(certificate, tmp_path):
         before.fake.settings(webhook_url="https://bot.example.org/webhook/github",
                              webhook_secret=snek.WEBHOOK_SECRET)
         bot = snek.Bot(before.fake, tmp_path / "bot", plugins=("ping",), start=False, config={
+            "server": {"public_url": "https://bot.example.org"},
             "github": {"ca_file": str(certificate[0]), **(github or {})}}, **options)
         return subprocess.run(
             [str(snek.program("snekomatic")), "check", "--online", "-c", str(bot.file)],
@@ -426,7 +427,8 @@ def test_check_online_says_which_app_responds(make_front, check, credentials):
     assert "\nGitHub          ok: the app is sneks-bot\n" in result.stdout
     assert "msg=" not in result.stdout
     assert [entry["uri"] for entry in before.requests()] == [
-        "/api/v3/app", "/api/v3/app/hook/config", "/api/v3/app/installations?per_page=100"]
+        "/api/v3/app", "/api/v3/app/hook/config", "/api/v3/app/hook/deliveries?per_page=100",
+        "/api/v3/app/installations?per_page=100"]
 
 
 def test_check_online_takes_the_way_of_serve(make_front, make_proxy, check):

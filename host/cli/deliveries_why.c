@@ -176,12 +176,15 @@ static int print(const struct why *why, const struct explain_delivery *delivery,
 
 static int explain(struct store_client *store_client, struct why *why, bool json) {
     const struct inbox_entry *entry = &why->list.entries[0];
-    const struct explain_delivery delivery = {.guid = entry->guid,
-                                              .event = entry->event,
-                                              .action = entry->action,
-                                              .installation = entry->installation,
-                                              .repository = entry->repository,
-                                              .received_ms = entry->received_ms};
+    const struct explain_delivery delivery = {
+        .guid = entry->guid,
+        .event = entry->event,
+        .action = entry->action,
+        .installation = entry->installation,
+        .repository = entry->repository,
+        .received_ms = entry->received_ms,
+        .payload = why->body.body ? why->body.body->data : NULL,
+        .payload_bytes = why->body.body ? why->body.body->bytes : 0};
     struct worker_process_run frame = {.run = 1,
                                        .event = entry->event,
                                        .action = entry->action,

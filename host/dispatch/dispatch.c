@@ -111,38 +111,48 @@ static_assert((int)INBOX_ORDER_NONE == (int)SNEK_ORDER_NONE &&
                   (int)INBOX_ORDER_INSTALLATION == (int)SNEK_ORDER_INSTALLATION,
               "the inbox's orders are the SDK's");
 
-/* Also a plugin that is quarantined, or has not loaded since a restart of the host, gets its runs.
- */
-static bool plugin_wants(const struct plugin *plugin, const char *event, const char *action,
-                         const char *installation) {
-    const struct description *description = plugin_description(plugin);
-    assert(description);
-    return description_wants(description, event, action) &&
-           scope_matches(plugin->config->installations, installation);
+static bool is_in_scope(const struct plugin *plugin, const char *installation) {
+    return scope_matches(plugin->config->installations, installation);
 }
 
 bool dispatch_wants(const struct dispatch *dispatch, const char *event, const char *action,
                     const char *installation) {
     assert(dispatch->loaded);
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (plugin_wants(&dispatch->plugins[i], event, action, installation)) {
+        const struct plugin *plugin = &dispatch->plugins[i];
+        if (description_wants(plugin_description(plugin), event, action) &&
+            is_in_scope(plugin, installation)) {
             return true;
         }
     }
     return false;
 }
 
+/* Also a plugin that is quarantined, or has not loaded since a restart of the host, gets its runs.
+ */
+static bool gets_run(const struct plugin *plugin, const struct inbox_put *put,
+                     struct command_search *payload) {
+    const struct description *description = plugin_description(plugin);
+    assert(description);
+    if (put->only_plugin && strcmp(put->only_plugin, plugin_name(plugin)) != 0) {
+        return false;
+    }
+    return is_in_scope(plugin, put->installation) &&
+           scope_matches(plugin->config->repositories, put->repository) &&
+           description_wants_payload(description, put->event, put->action, payload);
+}
+
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
     assert(dispatch->ready);
+    struct command_search payload;
+    command_search_init(&payload, put->body, put->body_bytes);
     put->host = dispatch->table.options.host;
     put->configured = dispatch->configured;
     put->routed_ms = clock_monotonic_ms();
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        bool is_meant = !put->only_plugin || strcmp(put->only_plugin, plugin_name(plugin)) == 0;
-        if (is_meant && plugin_wants(plugin, put->event, put->action, put->installation) &&
-            scope_matches(plugin->config->repositories, put->repository)) {
+        if (gets_run(plugin, put, &payload)) {
             const struct description *description = plugin_description(plugin);
             struct inbox_put_run *run = &put->runs[put->n_runs++];
             *run = (struct inbox_put_run){.plugin = plugin_name(plugin),

@@ -41,8 +41,14 @@ enum explain_host explain_host_reason(const struct config_plugin *plugin,
     if (!is_of_host(delivery) && !scope_matches(plugin->repositories, delivery->repository)) {
         return EXPLAIN_REPOSITORY;
     }
-    return description_wants(description, delivery->event, delivery->action) ? EXPLAIN_ROUTED
-                                                                             : EXPLAIN_EVENT;
+    if (!description_wants(description, delivery->event, delivery->action)) {
+        return EXPLAIN_EVENT;
+    }
+    struct command_search payload;
+    command_search_init(&payload, delivery->payload, delivery->payload_bytes);
+    bool wanted = !delivery->payload || description_wants_payload(description, delivery->event,
+                                                                  delivery->action, &payload);
+    return wanted ? EXPLAIN_ROUTED : EXPLAIN_COMMAND;
 }
 
 const char *explain_host_name(enum explain_host reason) {
@@ -52,7 +58,8 @@ const char *explain_host_name(enum explain_host reason) {
                                         [EXPLAIN_NO_INSTALLATION] = "no installation",
                                         [EXPLAIN_INSTALLATION] = "installation",
                                         [EXPLAIN_REPOSITORY] = "repository",
-                                        [EXPLAIN_EVENT] = "event"};
+                                        [EXPLAIN_EVENT] = "event",
+                                        [EXPLAIN_COMMAND] = "command"};
     return names[reason];
 }
 
@@ -83,6 +90,9 @@ void explain_host_sentence(enum explain_host reason, const struct explain_delive
     case EXPLAIN_EVENT:
         snprintf(out, room, "the plugin subscribes to no event %s%s%s, and reads no command in it",
                  delivery->event, *delivery->action ? "." : "", delivery->action);
+        break;
+    case EXPLAIN_COMMAND:
+        snprintf(out, room, "the payload has none of the plugin's commands");
         break;
     }
 }
@@ -149,6 +159,10 @@ void explain_desk_take(struct explain_desk *desk, struct explain *explain) {
         return;
     }
     const struct plugin *plugin = find_plugin(desk, explain->plugin);
+    if (explain->payload) {
+        explain->delivery.payload = explain->payload->data;
+        explain->delivery.payload_bytes = explain->payload->bytes;
+    }
     explain->result.host =
         explain_host_reason(&desk->configs[explain->plugin],
                             plugin ? plugin_description(plugin) : NULL, &explain->delivery);

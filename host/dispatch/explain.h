@@ -34,12 +34,16 @@ enum explain_host {
     EXPLAIN_REPOSITORY,
     /* No subscription, schedule or command of the plugin is for this event and action. */
     EXPLAIN_EVENT,
+    /* Only its commands are for this event and action, and the payload has none of them. */
+    EXPLAIN_COMMAND,
 };
 
-/* The routing fields of the delivery. Borrowed texts. */
+/* The routing fields of the delivery, and its payload (NULL: it was pruned). Borrowed texts. */
 struct explain_delivery {
     const char *guid, *event, *action, *installation, *repository;
     int64_t received_ms;
+    const char *payload;
+    size_t payload_bytes;
 };
 
 /* The first reason of the host; EXPLAIN_ROUTED: there is none. `description` NULL: not loaded. Any

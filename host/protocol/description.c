@@ -304,10 +304,8 @@ static bool matches(const struct described_subscription *s, const char *event, c
     return strcmp(s->event, event) == 0 && (!*s->action || strcmp(s->action, action) == 0);
 }
 
-bool description_wants(const struct description *d, const char *event, const char *action) {
-    if (description_may_hold_command(d, event, action)) {
-        return true;
-    }
+/* By a subscription or a schedule. */
+static bool subscribes(const struct description *d, const char *event, const char *action) {
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];
         if (matches(s, event, action)) {
@@ -316,6 +314,24 @@ bool description_wants(const struct description *d, const char *event, const cha
     }
     for (size_t i = 0; i < d->n_schedules; i++) {
         if (strcmp(event, SNEK_SCHEDULE_EVENT) == 0 && strcmp(action, d->schedules[i].name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool description_wants(const struct description *d, const char *event, const char *action) {
+    return description_may_hold_command(d, event, action) || subscribes(d, event, action);
+}
+
+bool description_wants_payload(const struct description *d, const char *event, const char *action,
+                               struct command_search *payload) {
+    if (subscribes(d, event, action)) {
+        return true;
+    }
+    bool may_hold = description_may_hold_command(d, event, action);
+    for (size_t i = 0; may_hold && i < d->n_commands; i++) {
+        if (command_search_may_hold(payload, d->commands[i].name)) {
             return true;
         }
     }

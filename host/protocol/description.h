@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "protocol/command_search.h"
 #include "protocol/frames.h"
 #include "protocol/schedule.h"
 
@@ -79,6 +80,11 @@ void description_free(struct description *description);
  * commands might be in it. The worker evaluates filters and finds the commands. Any thread. */
 bool description_wants(const struct description *description, const char *event,
                        const char *action);
+
+/* Like description_wants() for a delivery with this payload. A command counts only if the payload
+ * may have it. */
+bool description_wants_payload(const struct description *description, const char *event,
+                               const char *action, struct command_search *payload);
 
 /* True when the plugin may make this effect: it declared it, or it declared no effects at all.
  * `path` is below the API's root and may have a query. */

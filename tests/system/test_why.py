@@ -73,9 +73,12 @@ def test_own_events_and_what_the_configuration_leaves_out_are_named(start_bot):
 def test_a_host_that_runs_is_not_needed_and_a_wrong_guid_is_reported(start_bot):
     bot = start_bot(plugins=["ping"])
     guid = finish(bot, "issue_comment", snek.payload("issue_comment.created",
-                                                     {"comment.body": "ping"}))
+                                                     {"comment.body": "ping", "issue.body": ""}))
     bot.stop()
-    assert handlers(why(bot, guid)["ping"])["/ping"][0] == "not given"
+    found = why(bot, guid)["ping"]
+    assert (found["host"], found["state"]) == ("command", None)
+    assert found["why"] == "the payload has none of the plugin's commands"
+    assert handlers(found)["/ping"][0] == "not given"
     result = bot.verb("deliveries", "show", "nothing", "--why", status=65)
     assert "the store has no delivery 'nothing'" in result.stderr
     assert "exclude each other" in bot.verb("deliveries", "show", guid, "--why", "--body",

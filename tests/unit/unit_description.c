@@ -246,6 +246,30 @@ static void routing_goes_by_event_and_action_and_commands(void **state) {
     description_free(d);
 }
 
+static void a_command_counts_only_if_the_payload_may_have_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *event, *action, *payload;
+        bool wanted;
+    } cases[] = {{"issue_comment", "created", "{\"body\":\"/ping\"}", true},
+                 {"issue_comment", "created", "{\"body\":\"ping\"}", false},
+                 {"issue_comment", "edited", "{\"body\":\"/ping\"}", false},
+                 /* By its subscription. */
+                 {"pull_request", "closed", "{\"body\":\"ping\"}", true}};
+    struct description *d = NULL;
+    struct error err;
+    assert_int_equal(parse(&good, &d, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct command_search search;
+        command_search_init(&search, cases[i].payload, strlen(cases[i].payload));
+        if (description_wants_payload(d, cases[i].event, cases[i].action, &search) !=
+            cases[i].wanted) {
+            fail_msg("%s.%s %s", cases[i].event, cases[i].action, cases[i].payload);
+        }
+    }
+    description_free(d);
+}
+
 static void a_name_or_command_cannot_be_taken_twice(void **state) {
     (void)state;
     struct sample other = good, stranger = good;
@@ -442,6 +466,7 @@ int main(void) {
         cmocka_unit_test(commands_in_discussions_need_their_permission),
         cmocka_unit_test(a_description_that_lies_is_rejected),
         cmocka_unit_test(routing_goes_by_event_and_action_and_commands),
+        cmocka_unit_test(a_command_counts_only_if_the_payload_may_have_it),
         cmocka_unit_test(an_effect_must_fit_a_declared_template),
         cmocka_unit_test(a_list_of_permissions_is_all_that_a_plugin_may_ask_for),
         cmocka_unit_test(a_name_or_command_cannot_be_taken_twice),

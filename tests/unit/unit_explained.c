@@ -100,6 +100,17 @@ static void the_first_reason_of_the_host_is_given(void **state) {
     explain_host_sentence(EXPLAIN_EVENT, &delivery, sentence);
     assert_string_equal(sentence, "the plugin subscribes to no event issues.opened, and reads no "
                                   "command in it");
+    struct described_command command = {.name = "ping"};
+    description.commands = &command;
+    description.n_commands = 1;
+    /* The payload was pruned. */
+    assert_int_equal(explain_host_reason(&plugin, &description, &delivery), EXPLAIN_ROUTED);
+    delivery.payload = "{\"body\":\"pong\"}";
+    delivery.payload_bytes = strlen(delivery.payload);
+    assert_int_equal(explain_host_reason(&plugin, &description, &delivery), EXPLAIN_COMMAND);
+    delivery.payload = "{\"body\":\"/ping\"}";
+    delivery.payload_bytes = strlen(delivery.payload);
+    assert_int_equal(explain_host_reason(&plugin, &description, &delivery), EXPLAIN_ROUTED);
     delivery.repository = "other/cat";
     assert_int_equal(explain_host_reason(&plugin, &description, &delivery), EXPLAIN_REPOSITORY);
     delivery.installation = "8";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Merges the required and the optional permissions of a plugin. */
+/* Merges the required and the optional permissions of a plugin, and compares them with those that
+ * an installation grants. */
 #include "broker/permission_set.h"
 
 #include "base/buffer.h"
@@ -52,4 +53,23 @@ char *permission_set_merge(const char *required, const char *optional,
     }
     failed |= buffer_append_text(&merged, "}");
     return failed ? NULL : buffer_steal(&merged);
+}
+
+char *permission_set_lacking(const char *required, const struct json_value *granted) {
+    AUTO_BUFFER struct buffer lacking = BUFFER_INIT(SIZE_MAX / 2);
+    struct json_reader name, access;
+    json_init(&name, required, strlen(required));
+    int failed = buffer_append_text(&lacking, "");
+    bool any = json_next(&name) == JSON_OBJECT_BEGIN;
+    while (any && !failed && json_next(&name) == JSON_KEY) {
+        access = name;
+        json_next(&access);
+        if (!is_granted(granted, &name, &access)) {
+            failed |=
+                buffer_printf(&lacking, "%s%.*s: %.*s", lacking.bytes > 0 ? ", " : "",
+                              (int)name.text_bytes, name.text, (int)access.text_bytes, access.text);
+        }
+        name = access;
+    }
+    return failed ? NULL : buffer_steal(&lacking);
 }

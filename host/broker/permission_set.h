@@ -13,4 +13,8 @@
 char *permission_set_merge(const char *required, const char *optional,
                            const struct json_value *granted);
 
+/* The required permissions that `granted` lacks, in words: "issues: write, members: read"; "" none.
+ * The caller frees it; NULL when memory is short. */
+char *permission_set_lacking(const char *required, const struct json_value *granted);
+
 #endif

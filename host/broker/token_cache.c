@@ -57,6 +57,11 @@ struct token {
     int64_t renew_at_ms, created_at_ms;
     /* NULL: none in progress. */
     struct app_request *request;
+    /* GitHub denied it because of a permission, while `request` asks which ones the installation
+     * grants; else NULL. */
+    struct app_request *denied;
+    /* The permissions that the installation lacks, in words; NULL: not known. */
+    char *lacking;
     /* The plugin that it is for; "": the host. */
     char asker[INBOX_NAME_MAX + 1];
     int64_t requested_at_ms;
@@ -83,11 +88,15 @@ static struct token *token_of(struct lru_entry *entry) {
     return CONTAINER_OF(entry, struct token, entry);
 }
 
-static void free_request(struct token *token) {
-    if (token->request) {
-        app_request_finish(token->request);
-        free(STEAL(token->request));
+static void free_app_request(struct app_request *request) {
+    if (request) {
+        app_request_finish(request);
+        free(request);
     }
+}
+
+static void free_request(struct token *token) {
+    free_app_request(STEAL(token->request));
 }
 
 /* Also drops the responses that were cached under it. */
@@ -102,6 +111,7 @@ static void free_token(struct token *token) {
     assert(TAILQ_EMPTY(&token->waiters));
     slug_cache_forget(&token->confirmation);
     free_request(token);
+    free_app_request(token->denied);
     forget_text(token);
     free(token->installation);
     free(token->permissions);
@@ -109,6 +119,7 @@ static void free_token(struct token *token) {
     free(token->repository);
     free(token->wanted);
     free(token->granted);
+    free(token->lacking);
     free(token);
 }
 
@@ -220,24 +231,47 @@ static enum denial denial_of(const struct token *token, const struct http_transf
     return DENIAL_NONE;
 }
 
+/* Names the permissions that the installation lacks, or all that the plugin declares. */
+static void explain_permissions(const struct token *token, const struct http_transfer *transfer,
+                                const struct token_waiter *waiter, const char *where,
+                                struct error *err) {
+    static const char fix[] = "to the app's settings at GitHub (Permissions & events), then let an "
+                              "owner accept";
+    bool known = token->lacking && *token->lacking;
+    const char *plugin = waiter->plugin ? waiter->plugin : "?";
+    const char *all = known ? token->lacking : waiter->permissions;
+    char shown[PERMISSIONS_SHOWN + 1];
+    text_clean(shown, sizeof shown, all, strlen(all));
+    if (known) {
+        bool one = !strchr(token->lacking, ',');
+        error_set(
+            err,
+            "installation %s does not grant plugin %s the permission%s %s: add %s %s %s where "
+            "the app is installed (%s)",
+            where, plugin, one ? "" : "s", shown, one ? "it" : "them", fix, one ? "it" : "them",
+            transfer->error.text);
+    } else {
+        error_set(
+            err,
+            "plugin %s declares the permissions %s, which installation %s does not grant: add "
+            "them %s them where the app is installed (%s)",
+            plugin, shown, where, fix, transfer->error.text);
+    }
+}
+
 /* Explains GitHub's denial to this waiter: its outcome. */
-static int32_t explain(enum denial denial, const struct http_transfer *transfer,
+static int32_t explain(const struct token *token, const struct http_transfer *transfer,
                        const struct token_waiter *waiter, struct error *err) {
-    char wanted[PERMISSIONS_SHOWN + 1], where[101], which[201];
-    text_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
+    char where[101], which[201];
     text_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
     text_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
-    switch (denial) {
+    switch (token->denial) {
     case DENIAL_REPOSITORY:
         error_set(err, "installation %s does not reach the repository %s (%s)", where, which,
                   transfer->error.text);
         return SNEK_E_VALIDATION;
     case DENIAL_NOT_GRANTED:
-        error_set(err,
-                  "plugin %s declares the permissions %s, which installation %s does not "
-                  "grant: add them to the app's settings, then let an owner accept them "
-                  "where the app is installed (%s)",
-                  waiter->plugin ? waiter->plugin : "?", wanted, where, transfer->error.text);
+        explain_permissions(token, transfer, waiter, where, err);
         return SNEK_E_NOT_GRANTED;
     case DENIAL_SUSPENDED:
         error_set(err,
@@ -279,7 +313,7 @@ static void serve_waiters(struct token *token, const struct app_request *request
                                           .gone = token->denial == DENIAL_GONE,
                                           .only_this = request->limit.leaves_reserve,
                                           .until_ms = request->until_ms};
-            result.outcome = explain(token->denial, transfer, waiter, &err);
+            result.outcome = explain(token, transfer, waiter, &err);
             waiter->on_token(waiter, &result);
         }
     }
@@ -372,7 +406,7 @@ static void count_rejection(const struct token *token, const struct http_transfe
     struct error err;
     if (counts(token) && is_rejection(transfer)) {
         token_denials_count(&token->cache->denials, token->asker, token->installation,
-                            explain(token->denial, transfer, &asker, &err));
+                            explain(token, transfer, &asker, &err));
     }
 }
 
@@ -464,7 +498,43 @@ static int32_t send_for_token(struct token *token, struct error *err) {
     return replace_request(token, "POST", path, body, on_token_response, err);
 }
 
-/* ---- optional permissions ---- */
+/* ---- permissions that are not granted ---- */
+
+/* The response to GET /app/installations/ID has the installation's permissions. */
+static bool find_granted(const struct http_transfer *transfer, struct json_value *granted) {
+    const char *json = transfer->response.data ? transfer->response.data : "";
+    return transfer->outcome == 0 &&
+           json_find(json, transfer->response.bytes, "permissions", granted) &&
+           granted->type == JSON_OBJECT_BEGIN;
+}
+
+/* The waiters get GitHub's denial, with the permissions that are missing if they are known. */
+static void on_reason(struct app_request *request) {
+    struct token *token = request->context;
+    struct json_value granted;
+    assert(token->denied);
+    if (find_granted(&request->transfer, &granted)) {
+        token->lacking = permission_set_lacking(token->permissions, &granted);
+    }
+    free_request(token);
+    token->request = STEAL(token->denied);
+    end_request(token);
+}
+
+/* True when the installation is being asked why GitHub denied the present request. */
+static bool ask_reason(struct token *token) {
+    struct error err;
+    AUTO_FREE char *path = path_of(token, "");
+    if (!path || !token->permissions[0]) {
+        return false;
+    }
+    token->denied = STEAL(token->request);
+    if (replace_request(token, "GET", path, NULL, on_reason, &err) == 0) {
+        return true;
+    }
+    token->request = STEAL(token->denied);
+    return false;
+}
 
 static bool may_narrow(const struct token *token) {
     return token->optional[0] && !token->narrowed;
@@ -476,10 +546,7 @@ static void on_installation(struct app_request *request) {
     struct http_transfer *transfer = &request->transfer;
     struct json_value granted;
     struct error err = {.text = ""};
-    bool known = transfer->outcome == 0 &&
-                 json_find(transfer->response.data ? transfer->response.data : "",
-                           transfer->response.bytes, "permissions", &granted) &&
-                 granted.type == JSON_OBJECT_BEGIN;
+    bool known = find_granted(transfer, &granted);
     token->denial = DENIAL_NONE;
     if (!known && transfer->outcome == 0) {
         transfer->outcome = SNEK_E_SERVER;
@@ -535,6 +602,9 @@ static void on_token_response(struct app_request *request) {
     if (token->denial == DENIAL_NOT_GRANTED && may_narrow(token) && read_granted(token)) {
         return;
     }
+    if (token->denial == DENIAL_NOT_GRANTED && ask_reason(token)) {
+        return;
+    }
     if (token->denial == DENIAL_GONE) {
         token->confirmation.on_slug = on_confirmed;
         slug_cache_get(token->cache->slug, &token->confirmation);
@@ -583,6 +653,7 @@ static int32_t request_token(struct token *token, const struct token_waiter *wai
     }
     free(token->wanted);
     token->wanted = wanted;
+    free(STEAL(token->lacking));
     token->narrowed = false;
     token->requested_at_ms = clock_monotonic_ms();
     return send_for_token(token, err);

@@ -41,9 +41,34 @@ static void a_token_has_the_required_permissions_and_the_granted_optional_ones(v
     }
 }
 
+static void the_permissions_that_an_installation_lacks_are_named(void **state) {
+    static const char required[] = "{\"issues\":\"write\",\"members\":\"read\"}";
+    static const struct {
+        const char *required, *granted, *lacking;
+    } all[] = {
+        {required, "{\"issues\":\"write\",\"members\":\"read\"}", ""},
+        {required, "{\"issues\":\"admin\",\"members\":\"write\"}", ""},
+        {required, "{\"issues\":\"read\",\"members\":\"read\"}", "issues: write"},
+        {required, "{\"issues\":\"write\",\"x\":{\"members\":\"read\"}}", "members: read"},
+        {required, "{}", "issues: write, members: read"},
+        {"{}", "{}", ""},
+        {"", "{}", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct json_value granted = {.type = JSON_OBJECT_BEGIN, .raw = all[i].granted};
+        granted.raw_bytes = strlen(all[i].granted);
+        char *lacking = permission_set_lacking(all[i].required, &granted);
+        assert_non_null(lacking);
+        assert_string_equal(lacking, all[i].lacking);
+        free(lacking);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_has_the_required_permissions_and_the_granted_optional_ones),
+        cmocka_unit_test(the_permissions_that_an_installation_lacks_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

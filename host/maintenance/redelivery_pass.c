@@ -380,8 +380,12 @@ static int keep(struct redelivery_pass *pass, const struct delivery_log_entry *e
     snprintf(missing->event, sizeof missing->event, "%s", entry->event);
     snprintf(missing->full_event, sizeof missing->full_event, "%s%s%s", entry->event,
              *entry->action ? "." : "", entry->action);
-    bool recent = pass->page->now_ms - entry->delivered_ms < REDELIVERY_RECENT_MS;
+    int64_t recent_until_ms = entry->delivered_ms + REDELIVERY_RECENT_MS;
+    bool recent = pass->page->now_ms < recent_until_ms;
     missing->state = recent ? REDELIVERY_RECENT : REDELIVERY_MISSING;
+    if (recent && pass->recent_until_ms < recent_until_ms) {
+        pass->recent_until_ms = recent_until_ms;
+    }
     /* The log lists the newest first. */
     TAILQ_INSERT_HEAD(&pass->missing, missing, link);
     pass->n_missing++;

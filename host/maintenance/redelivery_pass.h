@@ -107,6 +107,8 @@ struct redelivery_pass {
     uint64_t counts[REDELIVERY_STATES];
     /* By GitHub's clock: the earliest time of a next request; 0: none waits. */
     int64_t next_request_ms;
+    /* By GitHub's clock: when the last RECENT one is old enough for a pass; 0: there is none. */
+    int64_t recent_until_ms;
     /* The delivery at which the pass ended early; "": it did not. */
     char stopped_guid[INBOX_GUID_MAX + 1];
 

@@ -54,32 +54,52 @@ static const char no_log_hint[] =
     "GitHub has no list of deliveries at github.api_url, so the host cannot recover webhooks: "
     "check github.api_url and the app, or set github.recover_interval_minutes = 0";
 
-static void log_pass(struct redelivery_schedule *schedule, const struct redelivery_pass *pass) {
+/* `wait_ms`: after which a pass looks at the deliveries of the last minute; 0: there are none. */
+static void log_pass(struct redelivery_schedule *schedule, const struct redelivery_pass *pass,
+                     int64_t wait_ms) {
     bool failed = pass->error.text[0] != '\0';
     if (failed && !schedule->failing) {
         log_event(SNEK_LEVEL_WARNING, "recovery_failed", LOG_TEXT("reason", pass->error.text),
                   LOG_NUMBER("again_minutes", schedule->interval_ms / 60000),
                   LOG_TEXT("hint", pass->no_log ? no_log_hint : retry_hint));
     } else if (!failed &&
-               (schedule->failing || schedule->full_ms == 0 ||
+               (schedule->failing || schedule->full_ms == 0 || wait_ms > 0 ||
                 pass->counts[REDELIVERY_REQUESTED] > 0 || pass->counts[REDELIVERY_FETCHED] > 0 ||
                 pass->counts[REDELIVERY_GIVEN_UP] != schedule->last_given_up)) {
         log_event(SNEK_LEVEL_INFO, "recovery", LOG_NUMBER("listed", (int64_t)pass->listed),
                   LOG_NUMBER("fetched", (int64_t)pass->counts[REDELIVERY_FETCHED]),
                   LOG_NUMBER("requested", (int64_t)pass->counts[REDELIVERY_REQUESTED]),
-                  LOG_NUMBER("given_up", (int64_t)pass->counts[REDELIVERY_GIVEN_UP]));
+                  LOG_NUMBER("given_up", (int64_t)pass->counts[REDELIVERY_GIVEN_UP]),
+                  LOG_NUMBER("too_recent", (int64_t)pass->counts[REDELIVERY_RECENT]),
+                  LOG_NUMBER("again_seconds", (wait_ms + 999) / 1000));
     }
     schedule->failing = failed;
     schedule->last_given_up = failed ? schedule->last_given_up : pass->counts[REDELIVERY_GIVEN_UP];
 }
 
+/* When the deliveries of the last minute are old enough for a pass that is brought forward; 0: none
+ * is. */
+static int64_t early_wait_ms(const struct redelivery_schedule *schedule,
+                             const struct redelivery_pass *pass) {
+    bool failed = pass->error.text[0] != '\0';
+    if (failed || schedule->early || pass->recent_until_ms == 0) {
+        return 0;
+    }
+    int64_t wait_ms = pass->recent_until_ms - (clock_wall_ms() + pass->clock_offset_ms);
+    /* GitHub's times are in whole seconds. */
+    wait_ms = wait_ms < 0 ? 0 : wait_ms;
+    wait_ms = wait_ms > REDELIVERY_RECENT_MS ? REDELIVERY_RECENT_MS : wait_ms;
+    return wait_ms + 1000;
+}
+
 static void on_pass(struct redelivery_pass *pass) {
     struct redelivery_schedule *schedule = CONTAINER_OF(pass, struct redelivery_schedule, pass);
     int64_t now_ms = clock_monotonic_ms();
+    int64_t wait_ms = early_wait_ms(schedule, pass);
     if (!schedule->closed) {
         /* before the log line, whose reader may look at /readyz */
         remember(schedule, pass);
-        log_pass(schedule, pass);
+        log_pass(schedule, pass, wait_ms);
     }
     if (!pass->error.text[0] && pass->since_ms == 0) {
         schedule->full_ms = now_ms;
@@ -91,7 +111,8 @@ static void on_pass(struct redelivery_pass *pass) {
     }
     /* After an incomplete pass the next one reads the whole log. */
     schedule->since_ms = pass->complete ? pass->began_ms - OVERLAP_MS : 0;
-    schedule->next_ms = now_ms + schedule->interval_ms;
+    schedule->early = wait_ms > 0 && wait_ms < schedule->interval_ms;
+    schedule->next_ms = now_ms + (schedule->early ? wait_ms : schedule->interval_ms);
     schedule->under_way = false;
     redelivery_pass_finish(pass);
 }
@@ -125,6 +146,7 @@ static bool is_request_due(const struct redelivery_schedule *schedule) {
 static void start_pass(struct redelivery_schedule *schedule, int64_t now_ms) {
     bool full = schedule->full_ms == 0 || now_ms - schedule->full_ms >= FULL_INTERVAL_MS ||
                 is_request_due(schedule);
+    int64_t minutes = schedule->early ? 1 : schedule->interval_ms / MS_PER_MINUTE;
     assert(!schedule->under_way && !schedule->closed);
     schedule->pass = (struct redelivery_pass){
         .inbox = schedule->inbox,
@@ -132,7 +154,7 @@ static void start_pass(struct redelivery_schedule *schedule, int64_t now_ms) {
         .mailbox = schedule->mailbox,
         .since_ms = full ? 0 : schedule->since_ms,
         .retention_ms = schedule->retention_ms,
-        .requests_max = (unsigned)(schedule->interval_ms / MS_PER_MINUTE) * REQUESTS_PER_MINUTE,
+        .requests_max = (unsigned)minutes * REQUESTS_PER_MINUTE,
         .router = schedule->router,
         .on_settled = on_settled,
         .on_done = on_pass,
@@ -154,6 +176,7 @@ int64_t redelivery_schedule_tick(struct redelivery_schedule *schedule, bool elec
     if (!elected) {
         /* the next elected host reads the whole log */
         schedule->full_ms = 0;
+        schedule->early = false;
         schedule->next_ms = now_ms;
         return INT64_MAX;
     }

@@ -7,6 +7,10 @@
  * it, and even then the daily full pass finds it while GitHub can still redeliver it. To read the
  * whole log of a busy app every time would cost more requests than GitHub allows.
  *
+ * A pass leaves deliveries of the last minute alone. The next pass comes early, when these are old
+ * enough: after a start it finds what GitHub sent in the minute before. An early pass brings no
+ * other forward, because the host was up when GitHub sent what that pass leaves alone.
+ *
  * Threads: the loop's thread, except redelivery_schedule_status(), which any thread may call. */
 #ifndef SNEK_MAINTENANCE_REDELIVERY_SCHEDULE_H
 #define SNEK_MAINTENANCE_REDELIVERY_SCHEDULE_H
@@ -27,6 +31,8 @@ struct redelivery_schedule {
     bool under_way;
     /* Inbox and broker are gone. */
     bool closed;
+    /* The next pass, or the one under way, was brought forward. */
+    bool early;
     /* The failure is already logged. */
     bool failing;
     /* 0: never. */

@@ -66,7 +66,7 @@ def describe_calls(folder):
     import reference  # pylint: disable=import-outside-toplevel
 
     out = []
-    for name in ("convenience.h", "compose.h"):
+    for name in ("convenience.h", "convenience_item.h", "compose.h"):
         for item in reference.items_of((pathlib.Path(folder) / name).read_text("utf-8")):
             title = re.fullmatch(r"---- (.*?) ----", " ".join(item.comment.split()))
             if item.kind == "note" and title:

@@ -24,7 +24,8 @@ static const struct store_kind store_kinds[] = {
     [FRAME_SET_REMOVE] = {INBOX_SET_REMOVE, INBOX_SET_HAS, true, false, "set_remove"},
     [FRAME_KEY_GET] = {INBOX_KEY_GET, INBOX_KEY_GET, false, false, "get"},
     [FRAME_KEY_PUT] = {INBOX_KEY_PUT, INBOX_KEY_PUT, true, false, "put"},
-    [FRAME_KEY_DELETE] = {INBOX_KEY_DELETE, INBOX_KEY_GET, true, false, "remove"}};
+    [FRAME_KEY_DELETE] = {INBOX_KEY_DELETE, INBOX_KEY_GET, true, false, "remove"},
+    [FRAME_RESERVE] = {INBOX_RESERVE, INBOX_RESERVE, false, false, "reserve"}};
 
 static void record_item(struct call *call, struct run *run, int64_t outcome) {
     static const struct buffer nothing = BUFFER_INIT(0);
@@ -171,7 +172,14 @@ void calls_store(struct call_group *group, struct run *run, const struct store_c
         call_out_of_memory(call);
         return;
     }
-    if (!enter_item(call, run, kind, request)) {
+    if (request->operation == FRAME_RESERVE) {
+        if (run->group->config->dry_run) {
+            call_reply_store(call, 1, NULL, 0);
+            return;
+        }
+        /* It is never replayed: what counts is the run that has the name now. */
+        call->item.writer.run = run->data.id;
+    } else if (!enter_item(call, run, kind, request)) {
         return;
     }
     if (dry && request->operation == FRAME_KEY_PUT) {

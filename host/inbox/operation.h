@@ -47,6 +47,7 @@ enum inbox_kind {
     INBOX_KEY_GET,
     INBOX_KEY_PUT,
     INBOX_KEY_DELETE,
+    INBOX_RESERVE,
     /* rate_limits.h */
     INBOX_RATE_LIMIT_PUT,
     INBOX_RATE_LIMIT_GET,

@@ -23,6 +23,10 @@
  * not fit into the quota. A change that makes nothing larger always fits. Hosts that share a store
  * and write at the same instant may exceed the quota by one group of changes.
  *
+ * RESERVE: 1 when the run `writer.run` has reserved `name`, now or before; 0 when another run of
+ * the plugin has it that has not ended. A name is free again once its run is done or dead. It needs
+ * no record: a retry of the run reserves it again.
+ *
  * The table of the original bot, persistent_set_sent_invitation, appears to every plugin as the set
  * "sent_invitation" of the empty scope: SET_HAS also looks there if the store has that table. */
 enum inbox_plugin_state_outcome {

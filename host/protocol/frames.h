@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 9
+#define FRAME_PROTOCOL 10
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -150,6 +150,9 @@ enum frame_store_operation {
     FRAME_KEY_GET,
     FRAME_KEY_PUT,
     FRAME_KEY_DELETE,
+    /* For the worker's own helpers: 1 when this run has reserved the name, 0 when another run of
+     * the plugin has it that has not ended. */
+    FRAME_RESERVE,
 };
 
 enum frame_app_question {

@@ -67,10 +67,14 @@ static const struct snek_parameter *find_parameter(const struct snek_request *re
 static const struct {
     const char *name, *path;
     bool keeps_slash;
-} event_values[] = {
-    {"owner", "repository.owner.login", false},   {"repo", "repository.name", false},
-    {"repository", "repository.full_name", true}, {"number", "issue.number", false},
-    {"number", "pull_request.number", false},     {"number", "discussion.number", false}};
+} event_values[] = {{"owner", "repository.owner.login", false},
+                    {"repo", "repository.name", false},
+                    {"repository", "repository.full_name", true},
+                    {"number", "issue.number", false},
+                    {"number", "pull_request.number", false},
+                    {"number", "discussion.number", false},
+                    {"number", "check_run.pull_requests[0].number", false},
+                    {"number", "check_suite.pull_requests[0].number", false}};
 #define EVENT_VALUES (sizeof event_values / sizeof *event_values)
 
 /* The value of the name in the event; NULL when it has none. `*known` when the host knows the name.

@@ -28,7 +28,7 @@ struct outcome {
 
 /* A number that is no result is an error of the plugin; the host does not have to interpret it. */
 static int32_t checked_result(struct run *run, int32_t result) {
-    if (result > SNEK_WAIT || result < SNEK_E_IN_DOUBT) {
+    if (result > SNEK_WAIT || result < SNEK_E_BUSY) {
         return run_fail(run, SNEK_E_FAILED,
                         "the handler returned %d, which is no result: return an enum snek_result "
                         "or a negative enum snek_error",
@@ -53,6 +53,8 @@ static bool call_handler(struct run *run, snek_handler handler, struct outcome *
     }
     if (result < 0 && reason->of_call && reason->permanent_code == result) {
         result = SNEK_REJECTED;
+    } else if (result == SNEK_E_BUSY && reason->of_call) {
+        result = SNEK_WAIT;
     }
     bool goes_on = result == SNEK_DONE || result == SNEK_SKIPPED;
     if (!outcome->called || !goes_on || result == SNEK_DONE || outcome->result == SNEK_SKIPPED) {

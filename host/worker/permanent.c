@@ -4,6 +4,9 @@
 #include "worker/permanent.h"
 
 #include "base/json.h"
+#include "worker/run.h"
+
+#include <snekomatic/types.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -66,4 +69,20 @@ bool permanent_text(const char *text) {
         characters += ((unsigned char)*text & 0xC0) != 0x80;
     }
     return characters > TEXT_CHARACTERS_MAX;
+}
+
+int32_t permanent_check(struct run *run, const char *markdown) {
+    if (!markdown) {
+        return run_fail_null(run, "a comment needs a text, and got NULL");
+    }
+    if (!permanent_text(markdown)) {
+        return 0;
+    }
+    run_fail(
+        run, SNEK_E_TOO_LARGE,
+        "the comment is longer than %d characters, GitHub's limit: shorten or split it, or let "
+        "snek_cut() cut it",
+        TEXT_CHARACTERS_MAX);
+    run_mark_permanent(run, SNEK_E_TOO_LARGE);
+    return SNEK_E_TOO_LARGE;
 }

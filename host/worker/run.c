@@ -258,6 +258,16 @@ int32_t run_fail(struct run *run, int32_t code, const char *format, ...) {
     return code;
 }
 
+int32_t run_fail_busy(struct run *run, int64_t delay_ms, const char *format, ...) {
+    char text[FRAME_REASON_MAX + 1];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    set_reason(run, text, strlen(text), true, delay_ms);
+    return SNEK_E_BUSY;
+}
+
 void run_mark_permanent(struct run *run, int32_t code) {
     assert(code < 0);
     SCOPED_LOCK(&run->lock);

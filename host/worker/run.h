@@ -96,6 +96,10 @@ struct reason {
 void run_leave_reason(struct run *run, const char *text, size_t bytes);
 int32_t run_fail(struct run *run, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Leaves a reason with the time after which the handler is called again, if it returns SNEK_E_BUSY,
+ * which run_fail_busy() returns. */
+int32_t run_fail_busy(struct run *run, int64_t delay_ms, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Marks the reason that the latest failing call left, with its code. */
 void run_mark_permanent(struct run *run, int32_t code);
 

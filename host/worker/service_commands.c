@@ -52,21 +52,6 @@ static bool find_thread(const struct run *run, const struct comment_target *targ
     return false;
 }
 
-/* 0, or the error of a text that GitHub would not take. */
-static int32_t check_text(struct run *run, const char *markdown) {
-    if (!markdown) {
-        return run_fail_null(run, "a comment needs a text, and got NULL");
-    }
-    if (permanent_text(markdown)) {
-        run_fail(run, SNEK_E_TOO_LARGE,
-                 "the comment is longer than %d characters, GitHub's limit: shorten it or split it",
-                 TEXT_CHARACTERS_MAX);
-        run_mark_permanent(run, SNEK_E_TOO_LARGE);
-        return SNEK_E_TOO_LARGE;
-    }
-    return 0;
-}
-
 /* `id` may be NULL. */
 static int32_t post_comment(struct run *run, const char *url, const char *markdown,
                             const char *once, int64_t *id) {
@@ -88,7 +73,7 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown, cons
         return SNEK_E_INVALID;
     }
     struct run *run = run_of(shown);
-    int32_t checked = check_text(run, markdown);
+    int32_t checked = permanent_check(run, markdown);
     if (checked < 0) {
         return checked;
     }
@@ -115,7 +100,7 @@ static int32_t commands_comment(struct snek_run *shown, int64_t number, const ch
         return SNEK_E_INVALID;
     }
     struct run *run = run_of(shown);
-    int32_t checked = check_text(run, markdown);
+    int32_t checked = permanent_check(run, markdown);
     if (checked < 0) {
         return checked;
     }

@@ -49,3 +49,9 @@ int32_t store_call_put(struct run *run, uint32_t scope, const char *key, const c
     AUTO_CALL_RESULT struct call_result stored = {0};
     return store_call_send(run, &call, &stored);
 }
+
+int32_t store_call_remove(struct run *run, uint32_t scope, const char *key) {
+    const struct store_call call = {FRAME_KEY_DELETE, scope, "", key, NULL, 0};
+    AUTO_CALL_RESULT struct call_result stored = {0};
+    return store_call_send(run, &call, &stored);
+}

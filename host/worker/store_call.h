@@ -40,4 +40,7 @@ int32_t store_call_get(struct run *run, uint32_t scope, const char *key, struct 
 int32_t store_call_put(struct run *run, uint32_t scope, const char *key, const char *value,
                        uint64_t value_bytes);
 
+/* FRAME_KEY_DELETE: 1 or 0, or a negative enum snek_error with a reason left. */
+int32_t store_call_remove(struct run *run, uint32_t scope, const char *key);
+
 #endif

@@ -53,7 +53,7 @@ static int parse_store_call(const struct run_frames *frames, const struct frame_
     request.set = frame_get_text(reader, FRAME_NAME_MAX);
     request.name = frame_get_text(reader, FRAME_STORE_ENTRY_MAX);
     request.value = frame_get_text(reader, FRAME_STORE_VALUE_MAX);
-    if (frame_read_end(reader) < 0 || operation > FRAME_KEY_DELETE || per_installation > 1) {
+    if (frame_read_end(reader) < 0 || operation > FRAME_RESERVE || per_installation > 1) {
         return -1;
     }
     return frames->handlers->on_store_call(frames->context, &request) ? 0 : RUN_FRAME_MUST_WAIT;

@@ -334,65 +334,6 @@ static inline uint32_t snek_item_count(struct snek_run *run, struct snek_pages *
     return (uint32_t)value.count;
 }
 
-/* ---- the labels of an item, as the event, the response or the list shows it: no request ---- */
-
-/* Is this the name of the label? GitHub tells no upper from lower case. */
-static inline int snek_is_label(const char *name, const char *label) {
-    size_t i = 0;
-    int a, b;
-    do {
-        a = name ? (unsigned char)name[i] : 0;
-        b = label ? (unsigned char)label[i] : 0;
-        a += a >= 'A' && a <= 'Z' ? 'a' - 'A' : 0;
-        b += b >= 'A' && b <= 'Z' ? 'a' - 'A' : 0;
-        i++;
-    } while (a && a == b);
-    return a == b && i > 1;
-}
-
-/* 1 when the issue, pull request or discussion of the event has the label, else 0. The payload is
- * as old as the delivery: snek_set_labels() looks at the present labels. */
-static inline int32_t snek_has_label(struct snek_run *run, const char *label) {
-    static const char *const items[] = {"issue", "pull_request", "discussion"};
-    uint32_t i, n;
-    for (i = 0; i < 3; i++) {
-        uint32_t count = snek_count(run, snek_print(run, "%s.labels", items[i]));
-        for (n = 0; n < count; n++) {
-            const char *path = snek_print(run, "%s.labels[%lu].name", items[i], (unsigned long)n);
-            if (snek_is_label(snek_string(run, path), label)) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* 1 when the issue or pull request that the response holds has the label, else 0. */
-static inline int32_t snek_response_has_label(struct snek_run *run, struct snek_response *response,
-                                              const char *label) {
-    uint32_t n, count = snek_response_count(run, response, "labels");
-    for (n = 0; n < count; n++) {
-        const char *path = snek_print(run, "labels[%lu].name", (unsigned long)n);
-        if (snek_is_label(snek_response_string(run, response, path), label)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* 1 when the present issue or pull request of a list has the label, else 0. */
-static inline int32_t snek_item_has_label(struct snek_run *run, struct snek_pages *pages,
-                                          const char *label) {
-    uint32_t n, count = snek_item_count(run, pages, "labels");
-    for (n = 0; n < count; n++) {
-        const char *path = snek_print(run, "labels[%lu].name", (unsigned long)n);
-        if (snek_is_label(snek_item_string(run, pages, path), label)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* ---- requests ---- */
 
 /* The functions behind the macros below. They take the struct by value, because C++ has no address

@@ -81,7 +81,7 @@ struct snek_request {
      *
      * For `{name}` these names have values of the event, unless `parameters` has the name:
      * {owner}, {repo} and {repository} ("owner/repo") of the repository, and {number} of the issue,
-     * pull request or discussion.
+     * pull request or discussion, or of the first pull request of a check.
      *
      * A value that is NULL or empty, or makes a segment "." or "..", is an error for which the host
      * rejects the run: such a value often comes from a comment, and a retry changes nothing. */

@@ -55,7 +55,7 @@ if len(sys.argv) > 2:
     status, output = compiles(block)
     tap.ok(status == 0, "the plugin of the man page compiles", output)
     tap.ok(r'"a \\"b\\""' in page, "the man page keeps backslashes: scdoc wants two for one")
-    for name in ("convenience.h", "compose.h"):
+    for name in ("convenience.h", "convenience_item.h", "compose.h"):
         missing = [one for one in functions((sdk.HEADERS / "snekomatic" / name).read_text())
                    if one.replace("_", "\\_") not in page]
         tap.ok(not missing, f"the man page has the calls of {name}", missing)

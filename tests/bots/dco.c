@@ -16,20 +16,8 @@ static int is_signed_off(struct snek_run *run, struct snek_pages *commits) {
            (line && message && strstr(message, line));
 }
 
-static int32_t report(struct snek_run *run, const char *sha, const char *title, const char *summary,
-                      int passes) {
-    return snek_request(
-        run, "POST", "/repos/{owner}/{repo}/check-runs",
-        .json = snek_json(run,
-                          "{'name':'DCO','head_sha':'%s','status':'completed','conclusion':'%s',"
-                          "'output':{'title':'%s','summary':'%s'},'actions':%s}",
-                          sha, passes ? "success" : "action_required", title, summary,
-                          passes ? "[]" : snek_json(run, OVERRIDE)));
-}
-
-static int32_t check(struct snek_run *run, const char *sha, const char *number) {
-    struct snek_pages *commits = snek_list(run, "/repos/{owner}/{repo}/pulls/{pull}/commits",
-                                           .parameters = {{"pull", number}});
+static int32_t check(struct snek_run *run) {
+    struct snek_pages *commits = snek_list(run, "/repos/{owner}/{repo}/pulls/{number}/commits");
     struct snek_builder missing = SNEK_EMPTY_TEXT;
     int32_t more;
     while ((more = snek_next(run, commits)) > 0) {
@@ -40,18 +28,12 @@ static int32_t check(struct snek_run *run, const char *sha, const char *number) 
     if (more < 0) {
         return more;
     }
-    return missing.bytes > 0 ? report(run, sha, "Sign-offs are missing", missing.text, 0)
-                             : report(run, sha, "All commits are signed off", "Thank you!", 1);
-}
-
-static int32_t on_pull_request(struct snek_run *run) {
-    return check(run, snek_string(run, "pull_request.head.sha"),
-                 snek_text(run, "pull_request.number"));
-}
-
-static int32_t on_rerun(struct snek_run *run) {
-    return check(run, snek_string(run, "check_run.head_sha"),
-                 snek_text(run, "check_run.pull_requests[0].number"));
+    return missing.bytes > 0
+               ? snek_check(run, "DCO", .conclusion = "action_required",
+                            .title = "Sign-offs are missing", .summary = missing.text,
+                            .actions = snek_json(run, OVERRIDE))
+               : snek_check(run, "DCO", .conclusion = "success",
+                            .title = "All commits are signed off", .summary = "Thank you!");
 }
 
 static int32_t on_button(struct snek_run *run) {
@@ -60,8 +42,8 @@ static int32_t on_button(struct snek_run *run) {
     if (may <= 0) {
         return may < 0 ? may : snek_skip(run, "the person has no write access");
     }
-    return report(run, snek_string(run, "check_run.head_sha"), "Set to pass",
-                  snek_print(run, "@%s accepts it without sign-offs.", person), 1);
+    return snek_check(run, "DCO", .conclusion = "success", .title = "Set to pass",
+                      .summary = snek_print(run, "@%s accepts it without sign-offs.", person));
 }
 
 static const struct snek_permission permissions[] = {{"checks", "write"},
@@ -75,9 +57,9 @@ static const struct snek_permission permissions[] = {{"checks", "write"},
         }                                                                                          \
     }
 static const struct snek_subscription subscriptions[] = {
-    {.event = "pull_request", .action = "opened", .handler = on_pull_request},
-    {.event = "pull_request", .action = "synchronize", .handler = on_pull_request},
-    {.event = "check_run", .action = "rerequested", .handler = on_rerun, .filters = OURS},
+    {.event = "pull_request", .action = "opened", .handler = check},
+    {.event = "pull_request", .action = "synchronize", .handler = check},
+    {.event = "check_run", .action = "rerequested", .handler = check, .filters = OURS},
     {.event = "check_run", .action = "requested_action", .handler = on_button, .filters = OURS}};
 
 SNEK_PLUGIN(.name = "dco", .version = "1.0", .summary = "Checks that commits are signed off.",

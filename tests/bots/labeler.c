@@ -5,15 +5,10 @@
 
 #include <fnmatch.h>
 
-#define RULES_MAX 200
-
-struct rule {
-    const char *label, *glob;
-    int fits;
-};
+#define RULES_MAX SNEK_LABELS_MAX
 
 /* Reads the rules; their number, or a negative error. */
-static int32_t read_rules(struct snek_run *run, struct rule rules[RULES_MAX]) {
+static int32_t read_rules(struct snek_run *run, const char *globs[], struct snek_label labels[]) {
     struct snek_response *file;
     int32_t result = snek_request(run, "GET", "/repos/{owner}/{repo}/contents/.github/labels",
                                   .accept = "application/vnd.github.raw+json", .response = &file);
@@ -26,66 +21,26 @@ static int32_t read_rules(struct snek_run *run, struct rule rules[RULES_MAX]) {
         line = strcspn(at, "\n");
         size_t label = strcspn(at, ":\n");
         if (label + 2 < line) {
-            rules[count++] =
-                (struct rule){snek_print(run, "%.*s", (int)label, at),
-                              snek_print(run, "%.*s", (int)(line - label - 2), at + label + 2), 0};
+            labels[count].name = snek_print(run, "%.*s", (int)label, at);
+            globs[count++] = snek_print(run, "%.*s", (int)(line - label - 2), at + label + 2);
         }
     }
     return count;
 }
 
-static int has_label(struct snek_run *run, const char *label) {
-    for (uint32_t n = 0; n < snek_count(run, "pull_request.labels"); n++) {
-        const char *name = snek_string(run, snek_print(run, "pull_request.labels[%u].name", n));
-        if (name && strcmp(name, label) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Adds the label to `added`, or removes it from the pull request. */
-static int32_t settle(struct snek_run *run, const struct rule *rules, int32_t count, int32_t n,
-                      struct snek_builder *added) {
-    int fits = 0, has = has_label(run, rules[n].label);
-    for (int32_t i = 0; i < count; i++) {
-        if (strcmp(rules[i].label, rules[n].label) == 0) {
-            if (i < n) {
-                /* The first rule of a label decides for all of them. */
-                return 0;
-            }
-            fits |= rules[i].fits;
-        }
-    }
-    if (fits && !has) {
-        snek_append_json(run, added, "'%s'", rules[n].label);
-    }
-    return fits || !has
-               ? 0
-               : snek_request(run, "DELETE", "/repos/{owner}/{repo}/issues/{number}/labels/{label}",
-                              .parameters = {{"label", rules[n].label}});
-}
-
 static int32_t label(struct snek_run *run) {
-    struct rule rules[RULES_MAX];
-    struct snek_builder added = SNEK_EMPTY_ARRAY;
-    int32_t count = read_rules(run, rules), more = 0, result = count < 0 ? count : 0;
+    const char *globs[RULES_MAX];
+    struct snek_label labels[RULES_MAX] = {{0}};
+    int32_t count = read_rules(run, globs, labels), more = 0;
     struct snek_pages *files = snek_list(run, "/repos/{owner}/{repo}/pulls/{number}/files");
     while (count > 0 && (more = snek_next(run, files)) > 0) {
         for (int32_t i = 0; i < count; i++) {
-            rules[i].fits |= !fnmatch(rules[i].glob, snek_item_string(run, files, "filename"), 0);
+            labels[i].wanted |= !fnmatch(globs[i], snek_item_string(run, files, "filename"), 0);
         }
     }
-    result = more < 0 ? more : result;
-    for (int32_t n = 0; n < count && result == 0; n++) {
-        result = settle(run, rules, count, n, &added);
-    }
-    if (result < 0 || added.bytes == 2) {
-        return result;
-    }
-    return snek_request(run, "POST", "/repos/{owner}/{repo}/issues/{number}/labels",
-                        .json = snek_json(run, "{'labels':%s}", added.text),
-                        .flags = SNEK_REQUEST_REPEATABLE);
+    more = count < 0 ? count : more;
+    more = more < 0 ? more : snek_set_labels(run, labels, (uint32_t)count);
+    return more < 0 ? more : SNEK_DONE;
 }
 
 static const struct snek_permission permissions[] = {{"contents", "read"},

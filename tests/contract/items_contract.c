@@ -181,6 +181,40 @@ static void the_id_of_the_bot_user_is_kept_for_each_app(void **state) {
     assert_int_equal(bot_user(fixture, INBOX_BOT_USER_GET, "https://a 2", 0), 78);
 }
 
+static int reserve(struct fixture *fixture, const char *plugin, const char *scope, const char *name,
+                   int64_t run) {
+    struct inbox_plugin_state operation = item_of(INBOX_RESERVE, plugin, scope, NULL, name);
+    operation.writer.run = run;
+    return fixture_do(fixture, &operation.operation);
+}
+
+static void a_name_is_reserved_until_its_run_has_ended(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run first = fixture_put_and_claim(fixture, "guid-1");
+    struct inbox_run second = fixture_put_and_claim(fixture, "guid-2");
+    assert_int_equal(reserve(fixture, "invite", "7", "c", first.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "7", "c", second.id), 0);
+    /* Its retry has it still. */
+    assert_int_equal(reserve(fixture, "invite", "7", "c", first.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "7", "d", second.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "8", "c", second.id), 1);
+    assert_int_equal(reserve(fixture, "ping", "7", "c", second.id), 1);
+    struct inbox_finish retried = finish_of(&first, INBOX_RETRY);
+    assert_int_equal(fixture_do(fixture, &retried.operation), 0);
+    assert_int_equal(reserve(fixture, "invite", "7", "c", second.id), 0);
+    struct inbox_run again = fixture_claim_one(fixture);
+    struct inbox_finish done = finish_of(&again, INBOX_DONE);
+    assert_int_equal(fixture_do(fixture, &done.operation), 0);
+    assert_int_equal(reserve(fixture, "invite", "7", "c", second.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "7", "c", first.id), 0);
+    struct inbox_finish dead = finish_of(&second, INBOX_DEAD);
+    assert_int_equal(fixture_do(fixture, &dead.operation), 0);
+    assert_int_equal(reserve(fixture, "invite", "7", "c", first.id), 1);
+    inbox_run_finish(&first);
+    inbox_run_finish(&second);
+    inbox_run_finish(&again);
+}
+
 static void sets_and_keys_last_when_the_store_is_opened_again(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
@@ -261,6 +295,7 @@ size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(what_does_not_fit_into_the_quota_is_not_written),
         CONTRACT(a_change_that_does_not_fit_leaves_no_record),
         CONTRACT(the_id_of_the_bot_user_is_kept_for_each_app),
+        CONTRACT(a_name_is_reserved_until_its_run_has_ended),
         CONTRACT(sets_and_keys_last_when_the_store_is_opened_again),
         CONTRACT(a_repeated_change_has_the_result_of_the_first),
         CONTRACT(the_originals_database_is_adopted),

@@ -421,7 +421,8 @@ static void a_reply_over_65536_characters_is_rejected_at_once(void **state) {
     probe("{\"do\":\"reply\",\"n\":65537}");
     expect_result(
         &host, run, SNEK_REJECTED,
-        "the comment is longer than 65536 characters, GitHub's limit: shorten it or split it");
+        "the comment is longer than 65536 characters, GitHub's limit: shorten or split it, or "
+        "let snek_cut() cut it");
     /* Its length is right; the event of these tests has no target. */
     probe("{\"do\":\"reply\",\"n\":65536}");
     expect_result(&host, run, SNEK_E_NO_TARGET, NULL);

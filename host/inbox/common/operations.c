@@ -449,6 +449,7 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_KEY_GET] = {.clear = key_get_clear, .free = key_get_free},
     [INBOX_KEY_PUT] = {.bytes = plugin_state_bytes},
     [INBOX_KEY_DELETE] = {.bytes = plugin_state_bytes},
+    [INBOX_RESERVE] = {.bytes = plugin_state_bytes},
     [INBOX_RATE_LIMIT_GET] = {.clear = rate_limit_clear},
     [INBOX_HOLD_PUT] = {.prepare = hold_prepare},
     [INBOX_HOLD_END] = {.prepare = hold_prepare},

@@ -32,7 +32,7 @@ extern const struct postgres_operation postgres_finish, postgres_renew, postgres
 extern const struct postgres_operation postgres_intend, postgres_complete, postgres_journal_read;
 /* plugin_state.c */
 extern const struct postgres_operation postgres_set_has, postgres_set_change, postgres_key_get,
-    postgres_key_change;
+    postgres_key_change, postgres_reserve;
 /* audit.c */
 extern const struct postgres_operation postgres_audit_read;
 /* hosts.c */

@@ -190,3 +190,25 @@ const struct postgres_operation postgres_set_change = {
     .send = set_change_send, .take = change_take, .settle = set_settle};
 const struct postgres_operation postgres_key_change = {
     .send = key_change_send, .take = change_take, .settle = key_settle};
+
+/* ---- reservations ---- */
+
+static int reserve_send(struct postgres_store *store, struct inbox_operation *operation,
+                        struct error *err) {
+    const struct inbox_plugin_state *state = state_of(operation);
+    struct pg_query query = pg_query_begin(PG_SQL_RESERVE);
+    pg_query_text(&query, state->plugin);
+    pg_query_text(&query, state->scope);
+    pg_query_text(&query, state->name);
+    pg_query_number(&query, state->writer.run);
+    return pg_send(store, &query, err);
+}
+
+static int reserve_take(struct postgres_store *store, struct inbox_operation *operation,
+                        unsigned nth, PGresult *result, struct error *err) {
+    (void)store, (void)nth, (void)err;
+    operation->result = PQntuples(result) > 0;
+    return 0;
+}
+
+const struct postgres_operation postgres_reserve = {.send = reserve_send, .take = reserve_take};

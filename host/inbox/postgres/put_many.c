@@ -62,6 +62,7 @@ static bool lets_puts_pass(enum inbox_kind kind) {
     case INBOX_KEY_GET:
     case INBOX_KEY_PUT:
     case INBOX_KEY_DELETE:
+    case INBOX_RESERVE:
     case INBOX_STATS:
         return true;
     default:

@@ -61,6 +61,7 @@ enum postgres_sql {
     PG_SQL_SET_REMOVE,
     PG_SQL_KEY_GET,
     PG_SQL_KEY_PUT,
+    PG_SQL_RESERVE,
     PG_SQL_KEY_DELETE,
     PG_SQL_AUDIT_HOUR,
     PG_SQL_AUDIT_ITEM,

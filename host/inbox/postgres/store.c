@@ -46,6 +46,7 @@ static const struct postgres_operation *const operations_of[INBOX_KINDS] = {
     [INBOX_RATE_LIMIT_PUT] = &postgres_rate_limit_put,
     [INBOX_RATE_LIMIT_GET] = &postgres_rate_limit_get,
     [INBOX_AUDIT_READ] = &postgres_audit_read,
+    [INBOX_RESERVE] = &postgres_reserve,
     [INBOX_BOT_USER_GET] = &postgres_bot_user_get,
     [INBOX_BOT_USER_PUT] = &postgres_bot_user_put,
     [INBOX_HOST_SEEN] = &postgres_host_seen,

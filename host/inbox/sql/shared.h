@@ -301,6 +301,13 @@
 #define SHARED_KEY_GET                                                                             \
     "SELECT value FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"
 
+/* $4: the run. A name whose run has ended is free. */
+#define SHARED_RESERVE                                                                             \
+    "INSERT INTO reservations (plugin, scope, name, run) VALUES ($1, $2, $3, $4)"                  \
+    " ON CONFLICT (plugin, scope, name) DO UPDATE SET run = excluded.run"                          \
+    " WHERE reservations.run = excluded.run OR NOT EXISTS (SELECT 1 FROM runs"                     \
+    " WHERE runs.id = reservations.run AND runs.state NOT IN ('done', 'dead'))"
+
 /* the app's bot user */
 #define SHARED_BOT_USER_GET "SELECT user_id FROM bot_users WHERE app = $1"
 #define SHARED_BOT_USER_PUT                                                                        \

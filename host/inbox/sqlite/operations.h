@@ -26,7 +26,7 @@ sqlite_operation sqlite_intend, sqlite_complete, sqlite_journal_read;
 sqlite_operation sqlite_audit_read;
 /* plugin_state.c */
 sqlite_operation sqlite_set_has, sqlite_set_add, sqlite_set_remove, sqlite_key_get, sqlite_key_put,
-    sqlite_key_delete;
+    sqlite_key_delete, sqlite_reserve;
 /* hosts.c */
 sqlite_operation sqlite_host_seen, sqlite_hosts;
 

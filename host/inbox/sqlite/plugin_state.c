@@ -251,3 +251,16 @@ int sqlite_key_delete(struct sqlite_store *store, struct inbox_operation *operat
                       struct error *err) {
     return change_with_record(store, operation, delete_key, err);
 }
+
+/* ---- reservations ---- */
+
+int sqlite_reserve(struct sqlite_store *store, struct inbox_operation *operation,
+                   struct error *err) {
+    const struct inbox_plugin_state *state = state_of(operation);
+    AUTO_QUERY struct query query = begin_key_query(store, SQL_RESERVE, state);
+    query_number(&query, state->writer.run);
+    if (query_run(&query, err, "reserving a name") < 0) {
+        return -1;
+    }
+    return sqlite3_changes(store->db) > 0;
+}

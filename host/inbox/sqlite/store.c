@@ -58,6 +58,7 @@ static sqlite_operation *const operations_of[INBOX_KINDS] = {
     [INBOX_RATE_LIMIT_PUT] = sqlite_rate_limit_put,
     [INBOX_RATE_LIMIT_GET] = sqlite_rate_limit_get,
     [INBOX_AUDIT_READ] = sqlite_audit_read,
+    [INBOX_RESERVE] = sqlite_reserve,
     [INBOX_BOT_USER_GET] = sqlite_bot_user_get,
     [INBOX_BOT_USER_PUT] = sqlite_bot_user_put,
     [INBOX_HOST_SEEN] = sqlite_host_seen,

@@ -167,6 +167,17 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 );
 
+-- Names that runs have reserved (host/inbox/plugin_state.h), each of a thing that a plugin makes once.
+CREATE TABLE reservations (
+    plugin text NOT NULL,
+    scope text NOT NULL,
+    name text NOT NULL,
+    run bigint NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    PRIMARY KEY (plugin, scope, name)
+);
+
+CREATE INDEX reservations_run ON reservations (run);
+
 -- Every effect: see audit.h. counts: the request was sent, or may have been.
 CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

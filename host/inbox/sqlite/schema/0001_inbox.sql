@@ -166,6 +166,17 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 ) STRICT;
 
+-- Names that runs have reserved (host/inbox/plugin_state.h), each of a thing that a plugin makes once.
+CREATE TABLE reservations (
+    plugin TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    PRIMARY KEY (plugin, scope, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reservations_run ON reservations (run);
+
 -- Every effect: see audit.h. counts: the request was sent, or may have been.
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY,

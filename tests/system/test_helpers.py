@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The SDK's helpers when several runs, or the end of the host, come in between."""
+
+import signal
+
+import pytest
+
+import snek
+
+COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
+COMMENT = "/repos/sneks-united/terrarium/issues/comments/*"
+
+
+def opened(host, title):
+    return host.deliver("issues", snek.payload("issues.opened", {"issue.title": title}))
+
+
+def begun(fake):
+    """GitHub has the comment, or will not take it, and does not respond yet."""
+    snek.wait_until(lambda: fake.requests(method="POST", path=COMMENTS), lambda: fake.requests())
+
+
+def shown(fake):
+    """The texts of the bot's comments, then the edits that it made."""
+    texts = [snek.visible({"body": text})["body"] for text in fake.bot_comments(12)]
+    return texts, [entry["body"]["body"] for entry in fake.requests(method="PATCH")]
+
+
+def grant(fake):
+    state = fake.state
+    state["installations"][0]["permissions"]["checks"] = "write"
+    fake.put_state(state)
+
+
+@pytest.fixture
+def checks(fake, start_bot):
+    grant(fake)
+    return start_bot(plugins=["helpers"])
+
+
+@pytest.fixture
+def host(fake, start_bot):
+    grant(fake)
+    fake.fail(method="PATCH", path=COMMENT, status=200, body={}, times=-1)
+    return start_bot(plugins=["helpers"])
+
+
+def test_two_runs_at_once_make_one_comment(fake, host):
+    fake.fail(method="POST", path=COMMENTS, after=True, delay_ms=600000, times=1)
+    first = opened(host, "first")
+    begun(fake)
+    second = opened(host, "second")
+    line = host.wait_log(msg="waiting", delivery=second)
+    assert line["reason"] == "another run of this plugin makes the same comment, and has not ended"
+    fake.release()
+    host.wait_log(msg="done", delivery=first)
+    done = host.wait_log(msg="done", delivery=second)
+    assert done["attempt"] == "1"
+    assert shown(fake) == (["first"], ["second"])
+
+
+def test_a_run_waits_for_the_retry_of_another_and_then_edits_its_comment(fake, host):
+    """The first run's response is lost, so its comment is in doubt while the second run begins."""
+    fake.fail(method="POST", path=COMMENTS, after=True, drop=True, times=1)
+    first = opened(host, "first")
+    host.wait_log(msg="retry", delivery=first)
+    second = opened(host, "second")
+    host.wait_log(msg="waiting", delivery=second)
+    host.wait_log(msg="comment_found", delivery=first)
+    host.wait_log(msg="done", delivery=first)
+    host.wait_log(msg="done", delivery=second)
+    assert shown(fake) == (["first"], ["second"])
+
+
+def test_a_run_goes_on_when_the_other_has_ended_without_a_comment(fake, host):
+    fake.fail(method="POST", path=COMMENTS, delay_ms=600000, times=1, like="locked")
+    first = opened(host, "first")
+    begun(fake)
+    second = opened(host, "second")
+    host.wait_log(msg="waiting", delivery=second)
+    fake.release()
+    host.wait_log(msg="rejected", delivery=first)
+    host.wait_log(msg="done", delivery=second)
+    assert shown(fake) == (["second"], [])
+
+
+def test_a_host_that_is_killed_at_the_comment_makes_one(fake, host):
+    fake.fail(method="POST", path=COMMENTS, after=True, delay_ms=600000, times=1)
+    first = opened(host, "first")
+    begun(fake)
+    host.kill("host", signal.SIGKILL)
+    fake.release()
+    second = opened(host, "second")
+    host.wait_log(msg="done", delivery=first, timeout=2 * snek.PATIENCE_S)
+    host.wait_log(msg="done", delivery=second, timeout=2 * snek.PATIENCE_S)
+    texts, _ = shown(fake)
+    assert len(texts) == 1
+
+
+CHECKS = "/repos/sneks-united/terrarium/check-runs"
+LISTED = "/repos/sneks-united/terrarium/commits/5ca1ab1e/check-runs"
+
+
+def edited(host, title):
+    return host.deliver("issues", snek.payload("issues.opened", {"action": "edited",
+                                                                 "issue.title": title}))
+
+
+def list_checks(fake, *ids):
+    """GitHub has these check runs of the app."""
+    fake.fail(method="GET", path=LISTED, times=-1, status=200, body={
+        "total_count": len(ids),
+        "check_runs": [{"id": n, "external_id": "Lint", "app": {"id": snek.APP_ID},
+                        "output": {"annotations_count": 0}} for n in ids]})
+
+
+def made(fake):
+    """(method, title) of the check runs that were made or updated."""
+    return [(entry["method"], entry["body"]["output"]["title"]) for entry in fake.requests()
+            if entry["method"] in ("POST", "PATCH") and "/check-runs" in entry["path"]]
+
+
+def test_two_runs_at_once_make_one_check_run(fake, checks):
+    list_checks(fake)
+    fake.fail(method="POST", path=CHECKS, status=201, body={"id": 5}, delay_ms=600000, times=1)
+    first = edited(checks, "first")
+    snek.wait_until(lambda: fake.requests(method="POST", path=CHECKS), "the first check run")
+    second = edited(checks, "second")
+    line = checks.wait_log(msg="waiting", delivery=second)
+    assert line["reason"].startswith("another run of this plugin makes the same check run")
+    fake.fail_no_more()
+    list_checks(fake, 5)
+    fake.fail(method="PATCH", path=CHECKS + "/5", status=200, body={"id": 5}, times=-1)
+    fake.release()
+    checks.wait_log(msg="done", delivery=first)
+    assert checks.wait_log(msg="done", delivery=second)["attempt"] == "1"
+    assert made(fake) == [("POST", "first"), ("PATCH", "second")]
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_check_run_whose_response_was_lost_is_looked_for(fake, checks, found):
+    list_checks(fake)
+    fake.fail(method="POST", path=CHECKS, drop=True, times=1)
+    delivery = edited(checks, "first")
+    checks.wait_log(msg="retry", delivery=delivery)
+    fake.fail_no_more()
+    list_checks(fake, *([5] if found else []))
+    fake.fail(method="POST", path=CHECKS, status=201, body={"id": 6}, times=1)
+    fake.fail(method="PATCH", path=CHECKS + "/5", status=200, body={"id": 5}, times=1)
+    checks.wait_log(msg="done", delivery=delivery)
+    assert made(fake) == [("POST", "first"), ("PATCH" if found else "POST", "first")]

@@ -182,7 +182,9 @@ def test_large_bodies_of_one_plugin_do_not_fill_the_hosts_memory(fake, start_bot
         time.sleep(1)
         host.kill("worker", signal.SIGKILL)
     fake.wait_arrived(2, method="POST", path=PATHS["react"])
-    assert memory_kib(host, "VmHWM") - before < 48 << 10
+    grown_kib = memory_kib(host, "VmHWM") - before
+    # A sanitizer keeps freed memory for a while.
+    assert grown_kib < 48 << 10 or os.environ.get("SNEK_SANITIZED")
 
 
 @pytest.mark.skipif(bool(os.environ.get("SNEK_SANITIZED")),

@@ -203,8 +203,9 @@ static void print_end(const struct config *config, const struct setup_files *fil
     char web_url[SETUP_ORIGIN_MAX];
     const char *organization = choices->organization;
     find_web_url(config, web_url);
-    printf("\nThe bot has its App. The key is stored beside the configuration, %s.\nThe file that "
-           "you named is no longer needed: delete it.\n\n",
+    printf("\nThe bot has its App. The configuration is %s,\nand the key is stored beside it. "
+           "Delete the "
+           ".pem file that you named: the bot has its copy.\n\n",
            files->file);
     printf("1. Start the bot, and leave it running:\n\n     snekomatic serve -c %s\n\n",
            files->file);

@@ -176,7 +176,9 @@ static bool read_form(struct console_task *task) {
     return read == 0 && http_is_form(task->request);
 }
 
-/* "/console/plugins.json" has the path "/plugins" and wants JSON. */
+/* "/console/plugins.json" has the path "/plugins" and wants JSON; "/console.json" has the
+ * overview's,
+ * "". */
 static bool read_path(struct console_task *task) {
     static const char json[] = ".json";
     const char *path = task->request->path + strlen(CONSOLE_PATH);
@@ -185,7 +187,7 @@ static bool read_path(struct console_task *task) {
         return false;
     }
     memcpy(task->path, path, bytes + 1);
-    if (bytes > strlen(json) && strcmp(path + bytes - strlen(json), json) == 0) {
+    if (bytes >= strlen(json) && strcmp(path + bytes - strlen(json), json) == 0) {
         task->path[bytes - strlen(json)] = '\0';
         task->wants_json = true;
     } else if (bytes > 0 && path[bytes - 1] == '/') {

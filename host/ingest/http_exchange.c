@@ -90,7 +90,8 @@ static bool matches(const struct http_route *route, const char *path) {
     size_t bytes = strlen(route->path);
     if (bytes > 2 && strcmp(route->path + bytes - 2, "/*") == 0) {
         return strncmp(path, route->path, bytes - 2) == 0 &&
-               (path[bytes - 2] == '\0' || path[bytes - 2] == '/');
+               (path[bytes - 2] == '\0' || path[bytes - 2] == '/' ||
+                strcmp(path + bytes - 2, ".json") == 0);
     }
     return strcmp(path, route->path) == 0;
 }

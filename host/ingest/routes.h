@@ -23,7 +23,8 @@ struct http_exchange;
 struct http_request;
 
 struct http_route {
-    /* Exact. If it ends in a slash and a star, it also matches all paths below. */
+    /* Exact. If it ends in a slash and a star, it also matches all paths below, and the path itself
+     * with ".json". */
     const char *path;
     /* In the form of the header Allow: "GET, HEAD". */
     const char *methods;

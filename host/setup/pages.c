@@ -394,6 +394,16 @@ int page_lines(struct guide *guide, struct http_request *request) {
 
 /* ---- the end ---- */
 
+static bool has_plugin(const struct guide *guide, const char *name) {
+    for (size_t i = 0; i < guide->options->n_plugins; i++) {
+        const struct description *plugin = guide->options->plugins[i];
+        if (plugin && strcmp(plugin->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_start(struct buffer *page, const struct guide *guide, bool starts) {
     if (starts) {
         http_page_html(page, "<p>In a moment the bot is up: <a href=\"/\">see its page</a>.</p>\n");
@@ -426,10 +436,11 @@ void page_finished(struct guide *guide, struct http_request *request) {
             "--online -c ",
             guide->files->file, "</code></p>\n");
     }
-    http_page_html(&page,
-                   "<p>Write <code>/ping</code> in an issue of a repository where the App is "
-                   "installed: the bot responds with a comment, if it has the plugin "
-                   "<code>ping</code>.</p>\n");
+    if (has_plugin(guide, "ping")) {
+        http_page_html(&page,
+                       "<p>Write <code>/ping</code> in an issue of a repository where the App "
+                       "is installed: the bot responds with a comment.</p>\n");
+    }
     http_respond_page(request, 200, &page, NULL);
 }
 

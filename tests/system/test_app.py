@@ -196,10 +196,11 @@ def test_the_last_deliveries_that_failed_are_a_warning_if_earlier_ones_arrived(c
 
 def test_failed_deliveries_are_right_in_pull_mode(check, fake):
     fake.settings(webhook_url="https://snekomatic.invalid/webhook/github")
-    deliver(fake, None)
+    entry = deliver(fake, None)
     result = check(config={"github": {"receive": "pull"}})
     assert not result.stderr
-    assert "\ndeliveries      GitHub lists them for the host; the newest: 502 (" in result.stdout
+    assert ("\ndeliveries      ok: GitHub lists them for the host; the newest is issues at "
+            f"{entry['delivered_at']}\n") in result.stdout
 
 
 @pytest.mark.parametrize("server,url", [

@@ -2,6 +2,7 @@
 """The console's gate: tokens, sessions, hosts, forms and rights. test_console_pages.py has the pages."""
 
 import http.client
+import json
 import re
 import socket
 import time
@@ -158,7 +159,10 @@ def test_the_oldest_of_many_sessions_ends(bot, console):
 def test_programs_read_with_a_token_and_change_nothing(console):
     header = {"Authorization": f"bearer {READER}"}
     assert console.json("/overview", header)["ready"] is True
-    assert console.get("/overview.json", header).headers["Content-Type"] == "application/json"
+    for path in "/overview.json", ".json":
+        page = console.get(path, header)
+        assert page.headers["Content-Type"] == "application/json" and json.loads(page.text)["ready"] is True
+    assert console.get("x.json", header).status == 404
     assert console.post("/logout", {}, header).status == 303
     assert console.get("/overview.json", {"Authorization": "Bearer " + "x" * 40}).status == 401
 

@@ -574,7 +574,7 @@ static void fail(const struct transport *transport, struct http_transfer *transf
         describe_reason(transport, transfer, code, reason);
         transfer->status = 0;
         buffer_finish(&transfer->headers);
-        error_set(&transfer->error, "%s %s got no whole answer: %s", transfer->method, path,
+        error_set(&transfer->error, "%s %s got no complete response: %s", transfer->method, path,
                   reason);
     }
     buffer_finish(&transfer->response);

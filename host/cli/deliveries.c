@@ -389,7 +389,42 @@ static int pruned(const struct options *options) {
     return EX_DATAERR;
 }
 
-static int list(struct store_client *store_client, const struct options *options) {
+/* Says where and for what the list looked. The URL of a database may have a password. */
+static void report_none(const struct config *config, const struct deliveries_filter *filter) {
+    const struct {
+        const char *option, *text;
+    } texts[] = {{"--state", filter->state},
+                 {"--plugin", filter->plugin},
+                 {"--event", filter->event},
+                 {"--repository", filter->repository},
+                 {"--reason", filter->reason}};
+    const struct {
+        const char *word;
+        int64_t time_ms;
+    } times[] = {{"received since", filter->since_ms}, {"received before", filter->until_ms}};
+    bool file = strncmp(config->store.url, "sqlite:", 7) == 0;
+    fprintf(stderr, "the store %s has no such delivery",
+            file ? config->store.url : "of store.url (PostgreSQL)");
+    const char *before = ": ";
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].text) {
+            fprintf(stderr, "%s%s '%s'", before, texts[i].option, texts[i].text);
+            before = ", ";
+        }
+    }
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        char time[TIME_TEXT_MAX];
+        if (times[i].time_ms > 0) {
+            time_text(times[i].time_ms, time);
+            fprintf(stderr, "%s%s %s", before, times[i].word, time);
+            before = ", ";
+        }
+    }
+    fputs("\n", stderr);
+}
+
+static int list(struct store_client *store_client, const struct config *config,
+                const struct options *options) {
     struct deliveries_output output;
     deliveries_begin(&output, options->json);
     struct inbox_list list = deliveries_filter_list(&options->filter);
@@ -409,6 +444,9 @@ static int list(struct store_client *store_client, const struct options *options
         inbox_entries_free(list.entries, list.n_entries);
         list.before = list.next;
     } while (left > 0 && list.next.delivery != 0);
+    if (!output.any && !options->json) {
+        report_none(config, &options->filter);
+    }
     return deliveries_end(&output);
 }
 
@@ -551,7 +589,7 @@ static int act(struct store_client *store_client, const struct config *config,
     }
     switch (options->action) {
     case LIST:
-        return list(store_client, options);
+        return list(store_client, config, options);
     case SHOW:
         return options->body ? show_body(store_client, options) : show(store_client, options);
     default:
@@ -571,6 +609,6 @@ int cli_deliveries(int argc, char **argv) {
     struct options options = {.limit = LIMIT, .per_minute = RATE_PER_MINUTE};
     int status = parse(argc, argv, &options);
     return status >= 0 ? status
-                       : store_client_run(VERB, options.config_path, CONFIG_NEED_HOST,
+                       : store_client_run(VERB, options.config_path, CONFIG_NEED_NOTHING,
                                           is_change(&options), act, &options);
 }

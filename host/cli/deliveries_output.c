@@ -200,9 +200,6 @@ int deliveries_end(struct deliveries_output *output) {
     if (output->json) {
         return deliveries_print_json(output->json);
     }
-    if (!output->any) {
-        fputs("the store has no such delivery\n", stderr);
-    }
     return EX_OK;
 }
 

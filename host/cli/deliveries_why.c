@@ -30,6 +30,9 @@ struct why {
 static int read_bot_user(struct store_client *store_client, const struct config *config,
                          int64_t *id) {
     AUTO_FREE char *app = NULL;
+    if (!config->github.app_id) {
+        return EX_OK;
+    }
     if (asprintf(&app, "%s %s", config->github.api_url, config->github.app_id) < 0) {
         app = NULL;
         return EX_OSERR;

@@ -242,6 +242,6 @@ int cli_installations(int argc, char **argv) {
     struct options options = {0};
     int status = parse(argc, argv, &options);
     return status >= 0 ? status
-                       : store_client_run(VERB, options.config_path, CONFIG_NEED_HOST,
+                       : store_client_run(VERB, options.config_path, CONFIG_NEED_NOTHING,
                                           options.installation != NULL, act, &options);
 }

@@ -52,6 +52,22 @@ static int read_scope(struct options *options, enum inbox_hold_scope scope, cons
     return EX_OK;
 }
 
+/* -1: a plugin may have the name; else the exit status. */
+static int check_form(const char *name) {
+    if (strlen(name) > INBOX_NAME_MAX) {
+        return cli_usage_error(VERB, "no plugin has such a long name");
+    }
+    /* As the worker's descriptor check has it. Even --force may not store a name that no plugin
+     * has. */
+    if (!*name || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_")]) {
+        return cli_usage_error(VERB,
+                               "no plugin may have the name '%s': names have only a-z, 0-9, - "
+                               "and _",
+                               name);
+    }
+    return -1;
+}
+
 /* -1: continue; else the exit status. */
 static int parse(int argc, char **argv, const char *usage, struct options *options) {
     static const struct option known[] = {
@@ -107,10 +123,7 @@ static int parse(int argc, char **argv, const char *usage, struct options *optio
         return cli_usage_error(VERB, "'%s' is one argument too many", argv[optind + 2]);
     }
     options->plugin = argv[optind + 1];
-    if (strlen(options->plugin) > INBOX_NAME_MAX) {
-        return cli_usage_error(VERB, "no plugin has such a long name");
-    }
-    return -1;
+    return check_form(options->plugin);
 }
 
 /* "ping", or "ping at installation 7". */
@@ -133,21 +146,19 @@ static int has_runs(struct store_client *client, const char *plugin) {
     return found;
 }
 
-static void report_unknown(const char *plugin, const char *nearest) {
+static void report_unknown(const char *plugin, const char *nearest, bool force) {
     fprintf(stderr, "error: no configured plugin has the name '%s', and the store has no run of it",
             plugin);
     if (nearest) {
         fprintf(stderr, ": did you mean %s?", nearest);
     }
-    fprintf(
-        stderr,
-        "\n`%s` lists the names. Add --force if only another host of this store has the plugin.\n",
-        cli_command("plugins").text);
+    fprintf(stderr, "\n`%s` lists the names.%s\n", cli_command("plugins").text,
+            force ? " Add --force if only another host of this store has the plugin." : "");
 }
 
 /* A wrong name would pause or end nothing, while the operator believes that it did. */
-static int check_name(struct store_client *client, const struct config *config,
-                      const char *plugin) {
+int plugin_holds_check_name(struct store_client *client, const struct config *config,
+                            const char *plugin, bool force) {
     int known = has_runs(client, plugin);
     if (known != 0) {
         return known < 0 ? EX_TEMPFAIL : EX_OK;
@@ -169,7 +180,7 @@ static int check_name(struct store_client *client, const struct config *config,
     }
     bool found = nearest && strcmp(nearest, plugin) == 0;
     if (!found) {
-        report_unknown(plugin, nearest && suggest_is_near(plugin, least) ? nearest : NULL);
+        report_unknown(plugin, nearest && suggest_is_near(plugin, least) ? nearest : NULL, force);
     }
     inspected_plugins_finish(&plugins);
     return found ? EX_OK : EX_USAGE;
@@ -240,7 +251,7 @@ static int act(struct store_client *client, const struct config *config, const v
     bool releases = options->action == RELEASE;
     int status = EX_OK;
     if (options->action == PAUSE && !options->force) {
-        status = check_name(client, config, options->plugin);
+        status = plugin_holds_check_name(client, config, options->plugin, true);
     }
     if (status == EX_OK) {
         status = change(client, options, releases ? INBOX_HOLD_QUARANTINED : INBOX_HOLD_PAUSED,
@@ -250,7 +261,7 @@ static int act(struct store_client *client, const struct config *config, const v
         status = change(client, options, INBOX_HOLD_LOOP, &changed);
     }
     if (status == EX_OK && !changed && options->action != PAUSE && !options->force) {
-        status = check_name(client, config, options->plugin);
+        status = plugin_holds_check_name(client, config, options->plugin, true);
     }
     if (status == EX_OK) {
         if (changed) {

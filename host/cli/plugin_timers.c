@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/plugin_holds.h"
 #include "cli/store_client.h"
 #include "inbox/timers.h"
 
@@ -121,7 +122,13 @@ static int list_timers(struct store_client *client, const struct config *config,
     if (store_client_do(client, VERB, &due.operation) < 0) {
         return EX_TEMPFAIL;
     }
-    int status = options->json ? print_json(&due) : print_text(&due);
+    int status = EX_OK;
+    if (options->plugin && due.n_timers == 0) {
+        status = plugin_holds_check_name(client, config, options->plugin, false);
+    }
+    if (status == EX_OK) {
+        status = options->json ? print_json(&due) : print_text(&due);
+    }
     inbox_due_timers_free(due.timers, due.n_timers);
     return status;
 }

@@ -54,6 +54,28 @@ static const char *action_of(int argc, char **argv) {
     return NULL;
 }
 
+/* Options that need an action. EX_OK: none is given. */
+static int check_options(int argc, char **argv) {
+    static const struct {
+        const char *option, *action;
+    } of[] = {{"--force", "pause, resume or release"},
+              {"--installation", "pause, resume or release"},
+              {"--repository", "pause, resume or release"},
+              {"--item", "pause, resume or release"},
+              {"--json", "timers"}};
+    for (int i = 1; i < argc; i++) {
+        for (size_t k = 0; k < sizeof of / sizeof *of; k++) {
+            size_t bytes = strlen(of[k].option);
+            if (strncmp(argv[i], of[k].option, bytes) == 0 &&
+                (argv[i][bytes] == '\0' || argv[i][bytes] == '=')) {
+                return cli_usage_error("plugins", "%s belongs to the action %s, which comes first",
+                                       of[k].option, of[k].action);
+            }
+        }
+    }
+    return EX_OK;
+}
+
 int cli_plugins(int argc, char **argv) {
     const char *path = NULL;
     struct config *config = NULL;
@@ -64,7 +86,11 @@ int cli_plugins(int argc, char **argv) {
     if (action) {
         return plugin_holds_act(argc, argv, usage);
     }
-    int status = cli_config_option(argc, argv, usage, &path);
+    int status = check_options(argc, argv);
+    if (status != EX_OK) {
+        return status;
+    }
+    status = cli_config_option(argc, argv, usage, &path);
     if (status >= 0) {
         return status;
     }

@@ -311,6 +311,11 @@ static int send_it(struct send *send) {
     }
     fprintf(stderr, "snekomatic send: no response from %s: %s\n", send->url,
             *why ? why : curl_easy_strerror(code));
+    if (code == CURLE_COULDNT_CONNECT) {
+        const struct cli_command serve = cli_command("serve");
+        fprintf(stderr, "Does the host run? Start it with `%s`, or name its address with --url.\n",
+                serve.text);
+    }
     return code == CURLE_URL_MALFORMAT ? EX_USAGE : EX_UNAVAILABLE;
 }
 

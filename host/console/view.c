@@ -343,6 +343,11 @@ void view_json_text(struct buffer *json, const char *key, const char *text) {
     put_json_string(json, text);
 }
 
+void view_json_null(struct buffer *json, const char *key) {
+    put_key(json, key);
+    http_page_html(json, "null");
+}
+
 void view_json_number(struct buffer *json, const char *key, int64_t number) {
     put_key(json, key);
     check(json, buffer_printf(json, "%" PRId64, number));

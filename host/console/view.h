@@ -68,6 +68,7 @@ void view_notice(struct console_task *task);
 /* Each adds a member or, with a NULL key, an element; commas come by themselves. If one does not
  * fit, the JSON is cut like a page: http_page_is_cut(). */
 void view_json_text(struct buffer *json, const char *key, const char *text);
+void view_json_null(struct buffer *json, const char *key);
 void view_json_number(struct buffer *json, const char *key, int64_t number);
 void view_json_bool(struct buffer *json, const char *key, bool value);
 /* "2026-11-30T06:20:36.123Z", or null for 0. */

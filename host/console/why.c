@@ -106,10 +106,22 @@ static void begin_page(const struct why *why) {
 
 /* ---- JSON ---- */
 
+/* NULL: the plugin has no run. */
+static void put_run_text(struct buffer *json, const char *key, const char *text) {
+    if (text) {
+        view_json_text(json, key, text);
+    } else {
+        view_json_null(json, key);
+    }
+}
+
+/* As `snekomatic deliveries show --why --json` prints it. */
 static void put_json(struct buffer *json, const struct finding *finding) {
     view_json_open(json, NULL, '{');
     view_json_text(json, "plugin", finding->name);
-    view_json_text(json, "state", finding->run ? finding->run->state : "");
+    put_run_text(json, "state", finding->run ? finding->run->state : NULL);
+    put_run_text(json, "label", finding->run ? finding->run->label : NULL);
+    put_run_text(json, "reason", finding->run ? finding->run->reason : NULL);
     view_json_text(json, "host", explain_host_name(finding->result.host));
     view_json_text(json, "why", finding->sentence);
     view_json_open(json, "handlers", '[');
@@ -138,6 +150,8 @@ static void put_all(const struct why *why) {
     if (task->wants_json) {
         view_json_open(&task->page, NULL, '{');
         view_json_text(&task->page, "delivery", why->delivery.guid);
+        view_json_text(&task->page, "event", why->delivery.event);
+        view_json_text(&task->page, "action", why->delivery.action);
         view_json_open(&task->page, "plugins", '[');
     } else {
         begin_page(why);

@@ -40,21 +40,21 @@ static const struct hostile {
     int32_t outcome, status;
     const char *part;
 } table[] = {
-    {"/silent", SNEK_E_TIMEOUT, 0, "got no whole answer"},
-    {"/silent-after-head", SNEK_E_TIMEOUT, 0, "got no whole answer"},
-    {"/drip", SNEK_E_TIMEOUT, 0, "got no whole answer"},
-    {"/drip-headers", SNEK_E_TIMEOUT, 0, "got no whole answer"},
+    {"/silent", SNEK_E_TIMEOUT, 0, "got no complete response"},
+    {"/silent-after-head", SNEK_E_TIMEOUT, 0, "got no complete response"},
+    {"/drip", SNEK_E_TIMEOUT, 0, "got no complete response"},
+    {"/drip-headers", SNEK_E_TIMEOUT, 0, "got no complete response"},
     {"/endless", SNEK_E_TOO_LARGE, 200, "more than 8388608 bytes"},
     {"/hundred-megabytes", SNEK_E_TOO_LARGE, 200, "more than 8388608 bytes"},
     {"/announced", SNEK_E_TOO_LARGE, 200, "more than 8388608 bytes"},
     {"/headers", SNEK_E_TOO_LARGE, 200, "bytes of headers"},
     {"/long-header", SNEK_E_TOO_LARGE, 200, "bytes of headers"},
     {"/continue", SNEK_E_TOO_LARGE, 100, "bytes of headers"},
-    {"/cut", SNEK_E_NETWORK, 0, "got no whole answer"},
-    {"/cut-chunk", SNEK_E_NETWORK, 0, "got no whole answer"},
-    {"/bad-chunk", SNEK_E_NETWORK, 0, "got no whole answer"},
-    {"/huge-chunk", SNEK_E_NETWORK, 0, "got no whole answer"},
-    {"/negative-length", SNEK_E_SERVER, 0, "got no whole answer"},
+    {"/cut", SNEK_E_NETWORK, 0, "got no complete response"},
+    {"/cut-chunk", SNEK_E_NETWORK, 0, "got no complete response"},
+    {"/bad-chunk", SNEK_E_NETWORK, 0, "got no complete response"},
+    {"/huge-chunk", SNEK_E_NETWORK, 0, "got no complete response"},
+    {"/negative-length", SNEK_E_SERVER, 0, "got no complete response"},
     /* The rest is thrown away with the connection. */
     {"/longer-than-it-says", 0, 200, ""},
     /* Not asked for, so not unpacked: bytes that are no JSON. */
@@ -63,14 +63,14 @@ static const struct hostile {
     {"/html", 0, 200, ""},
     {"/html-502", SNEK_E_SERVER, 502, "answered 502"},
     {"/nothing", 0, 200, ""},
-    {"/garbage", SNEK_E_SERVER, 0, "got no whole answer"},
+    {"/garbage", SNEK_E_SERVER, 0, "got no complete response"},
     {"/status-0", SNEK_E_SERVER, 0, ""},
     {"/elsewhere", SNEK_E_FOREIGN_ORIGIN, 302, "a redirect that is not followed"},
     {"/around", SNEK_E_SERVER, 302, "it is one of more than five"},
     {"/nowhere", SNEK_E_SERVER, 302, "it names no Location"},
-    {"/reset", SNEK_E_NETWORK, 0, "got no whole answer"},
-    {"/reset-in-the-middle", SNEK_E_NETWORK, 0, "got no whole answer"},
-    {"/hang-up", SNEK_E_NETWORK, 0, "got no whole answer"},
+    {"/reset", SNEK_E_NETWORK, 0, "got no complete response"},
+    {"/reset-in-the-middle", SNEK_E_NETWORK, 0, "got no complete response"},
+    {"/hang-up", SNEK_E_NETWORK, 0, "got no complete response"},
 };
 
 /* The most that was resident since the last call; -1 where the kernel does not tell. */

@@ -350,7 +350,9 @@ def test_why_names_the_filter_that_failed_and_plugins_without_a_run(start_bot):
     page = text_of(console.get(f"/deliveries/{guid}/why"))
     assert "its filter pull_request.merged = true does not match: the payload has false" in page
     assert "It has no run of this delivery." in page and "subscribes to no event" in page
-    welcome, ping = console.json(f"/deliveries/{guid}/why")["plugins"]
+    shown = console.json(f"/deliveries/{guid}/why")
+    assert shown == json.loads(bot.verb("deliveries", "show", guid, "--why", "--json").stdout)
+    welcome, ping = shown["plugins"]
     assert (welcome["host"], ping["host"]) == ("routed", "event")
     assert {item["name"]: item["saw"] for item in welcome["handlers"]}["pull_request.closed"] == "false"
     assert console.get("/deliveries/nothing/why").status == 404

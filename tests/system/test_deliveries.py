@@ -300,3 +300,13 @@ def test_wrong_usage_is_reported(words, sentence):
                             timeout=60, check=False)
     assert result.returncode == 64
     assert sentence in result.stderr
+
+
+def test_an_empty_list_says_which_store_and_filters_it_searched(host):
+    """Lists need no credentials of the app."""
+    searched = host.verb("deliveries", "list", "--state", "held", "--since", "2031-01-02").stderr
+    assert "has no such delivery: --state 'held', received since 2031-01-02T00:00:00Z" in searched
+    assert "the store sqlite:" in searched or "the store of store.url (PostgreSQL)" in searched
+    host.env = {name: value for name, value in host.env.items() if not name.startswith("GITHUB_")}
+    for words in (("deliveries", "list"), ("installations", "list")):
+        assert "GITHUB_" not in host.verb(*words).stderr

@@ -84,6 +84,13 @@ def test_bash_completes_the_actions_and_options_of_each_verb(verb):
         assert set(complete("snekomatic", verb, "''")) == actions == set(WORD.findall(text))
 
 
+def test_bash_offers_files_only_where_the_usage_has_one():
+    for verb in ("version", "recover", "token", "reload"):
+        assert complete("snekomatic", verb, "''") == [], verb
+    assert complete("snekomatic", "send", "ping", "/")
+    assert complete("snekomatic", "recover", "-c", "/")
+
+
 def test_the_changelog_has_every_verb():
     changelog = (SOURCE / "CHANGELOG.md").read_text(encoding="utf-8")
     missing = [verb for verb in VERBS if not re.search(rf"`(?:snekomatic )?{verb}\b", changelog)]

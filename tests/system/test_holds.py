@@ -219,3 +219,14 @@ def test_many_holds_leave_the_host_ready(start_bot, tmp_path):
     assert response.status == 200
     status = status_of(host)
     assert len(status["holds"]) + status["more_holds"] == 600
+
+
+def test_a_name_that_no_plugin_may_have_is_rejected_even_with_force(host):
+    rejected = host.verb("plugins", "pause", "bad name", "--force", status=64).stderr
+    assert "no plugin may have the name 'bad name'" in rejected
+    assert "hold " not in plugins(host)
+
+
+def test_an_option_without_its_action_names_the_action(host):
+    for option, action in (("--force", "pause, resume or release"), ("--json", "timers")):
+        assert f"{option} belongs to the action {action}" in host.verb("plugins", option, status=64).stderr

@@ -440,7 +440,7 @@ def test_check_online_takes_the_way_of_serve(make_front, make_proxy, check):
     proxy.reject = 403
     result = check(before, env={"HTTPS_PROXY": url})
     assert result.returncode == 78
-    assert f"GitHub: GET /app got no whole answer: the proxy {proxy.url} rejected" in result.stderr
+    assert f"GitHub: GET /app got no complete response: the proxy {proxy.url} rejected" in result.stderr
     assert "s3cret" not in result.stdout + result.stderr
 
 

@@ -147,7 +147,7 @@ def test_pending_timers_are_counted_and_listed(bot, time_file):
     [timer] = json.loads(bot.verb("plugins", "timers", "timed", "--json").stdout)
     assert (timer["key"], timer["data"], timer["repository"]) == (
         "tea", {"n": 7}, "sneks-united/terrarium")
-    assert bot.verb("plugins", "timers", "invite").stdout == "no timer is set\n"
+    assert "did you mean timed?" in bot.verb("plugins", "timers", "tmied", status=64).stderr
     advance(bot, time_file, DAY_MS + 60_000)
     fired(bot)
     assert bot.verb("plugins", "timers").stdout == "no timer is set\n"

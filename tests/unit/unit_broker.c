@@ -529,16 +529,16 @@ static void a_response_that_is_too_large_is_given_up(void **state) {
 
 static void a_server_that_stalls_is_timed_out(void **state) {
     (void)state;
-    expect("GET", "/silent", SNEK_E_TIMEOUT, 0, "GET /silent got no whole answer: ");
-    expect("GET", "/drip", SNEK_E_TIMEOUT, 0, "GET /drip got no whole answer: ");
+    expect("GET", "/silent", SNEK_E_TIMEOUT, 0, "GET /silent got no complete response: ");
+    expect("GET", "/drip", SNEK_E_TIMEOUT, 0, "GET /drip got no complete response: ");
     expect("GET", "/ok", 0, 200, "");
 }
 
 static void a_broken_response_is_a_network_error(void **state) {
     (void)state;
-    expect("GET", "/cut", SNEK_E_NETWORK, 0, "GET /cut got no whole answer: ");
-    expect("GET", "/reset", SNEK_E_NETWORK, 0, "GET /reset got no whole answer: ");
-    expect("GET", "/garbage", SNEK_E_SERVER, 0, "GET /garbage got no whole answer: ");
+    expect("GET", "/cut", SNEK_E_NETWORK, 0, "GET /cut got no complete response: ");
+    expect("GET", "/reset", SNEK_E_NETWORK, 0, "GET /reset got no complete response: ");
+    expect("GET", "/garbage", SNEK_E_SERVER, 0, "GET /garbage got no complete response: ");
 }
 
 static void libcurl_does_not_repeat_a_write(void **state) {
@@ -606,7 +606,7 @@ static void a_connection_that_nobody_accepts_is_given_up_in_time(void **state) {
     fixture_ask(&fixture, &asked, "GET", "/ok", NULL);
     assert_int_equal(asked.request.outcome, SNEK_E_TIMEOUT);
     assert_false(asked.request.sent);
-    expect_text(asked.request.error.text, "access_tokens got no whole answer: ");
+    expect_text(asked.request.error.text, "access_tokens got no complete response: ");
     expect_text(asked.request.error.text, "onnect");
     broker_request_finish(&asked.request);
     for (int i = 0; i < 4; i++) {

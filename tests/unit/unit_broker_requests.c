@@ -458,7 +458,7 @@ static void a_request_without_a_response_is_logged_with_its_reason(void **state)
         " method=POST url=evil.example/a status=0 reason=\"the URL evil.example/a cannot be asked",
         " method=\"TRACE x\" url=/ok status=0 reason=\"the method is none of",
         " method=PUT url=/app/x status=0 reason=\"PUT /app/x: plugin invite may make no requests",
-        " method=GET url=/hang-up status=0 reason=\"GET /hang-up got no whole answer: ",
+        " method=GET url=/hang-up status=0 reason=\"GET /hang-up got no complete response: ",
         " method=GET url=/status/404 status=404 ms="};
     fixture_start(&fixture, 20000);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {

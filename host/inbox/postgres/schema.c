@@ -66,6 +66,10 @@ static int read_version(PGconn *connection, int64_t *version, struct error *err)
                          (long long)*version, (long long)N_MIGRATIONS);
     }
     if (count != *version) {
+        if (version == 0) {
+            return error_set(err, "it has no tables yet: a host makes them when it starts. Start "
+                                  "the host, wait for its log line msg=listening, and try again");
+        }
         return error_set(err,
                          "table schema_migrations has %lld rows where version %lld needs as many",
                          (long long)count, (long long)*version);

@@ -166,6 +166,10 @@ int sqlite_check_version(sqlite3 *db, struct error *err) {
         return -1;
     }
     if (version < N_MIGRATIONS) {
+        if (version == 0) {
+            return error_set(err, "it has no tables yet: a host makes them when it starts. Start "
+                                  "the host, wait for its log line msg=listening, and try again");
+        }
         return error_set(err,
                          "its schema is version %lld, and this snekomatic needs %lld: start the "
                          "host once, which migrates it",

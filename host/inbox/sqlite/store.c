@@ -274,7 +274,9 @@ static int lock_file(struct sqlite_store *store, const char *path, struct error 
         if (errno != EWOULDBLOCK) {
             return error_set(err, "cannot lock it: %s", strerror(errno));
         }
-        error_set(err, "another snekomatic is using it");
+        error_set(err,
+                  "another snekomatic is using it: stop that host (`fuser` shows its process), or "
+                  "set another store.url for this one");
         return error_mark_transient(err);
     }
     store->path = realpath(path, NULL);

@@ -383,6 +383,26 @@ static void sum_of(const struct inbox_series *series, struct inbox_series_bucket
     }
 }
 
+/* The store looks at no more than 100,000 dead runs. */
+static void dead_runs_of_other_plugins_hide_none_of_a_plugin(void **state) {
+    struct fixture *fixture = *state;
+    (void)fixture->store->query(
+        fixture->place,
+        "WITH RECURSIVE s (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM s WHERE i < 100000)"
+        " INSERT INTO deliveries (guid, event, action, installation, repository, sender, item,"
+        " received_ms, body_codec, body_bytes) SELECT 'guid-' || i, 'push', '', '7', '', '', '',"
+        " 1700000000000, 0, 0 FROM s");
+    (void)fixture->store->query(
+        fixture->place,
+        "INSERT INTO runs (delivery, plugin, installation, state, due_ms, finished_ms) SELECT id,"
+        " CASE WHEN guid = 'guid-0' THEN 'rare' ELSE 'ping' END, '7', 'dead', 1,"
+        " CASE WHEN guid = 'guid-0' THEN 1700000000000 ELSE 1700000000001 END FROM deliveries");
+    struct inbox_series_bucket sum;
+    struct inbox_series series = series_of(fixture, INBOX_SERIES_HOUR, "rare", FIXTURE_NOW + 1000);
+    sum_of(&series, &sum);
+    assert_int_equal(sum.dead, 1);
+}
+
 static void numbers_over_time_are_the_same_before_and_after_they_are_summed(void **state) {
     struct fixture *fixture = *state;
     store_failures(fixture);
@@ -623,6 +643,7 @@ size_t contract_console_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(failures_are_grouped_by_their_reason),
         CONTRACT(failures_of_a_plugin_are_found_behind_many_of_others),
         CONTRACT(ids_in_a_reason_count_as_equal),
+        CONTRACT(dead_runs_of_other_plugins_hide_none_of_a_plugin),
         CONTRACT(numbers_over_time_are_the_same_before_and_after_they_are_summed),
         CONTRACT(a_delivery_far_in_the_future_does_not_stop_the_sums),
         CONTRACT(old_deliveries_are_found_by_filters_of_their_names),

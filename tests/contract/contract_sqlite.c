@@ -537,6 +537,27 @@ static void claims_order_and_coalescing_use_indexes(void **state) {
     sqlite3_close(db);
 }
 
+/* The runs of one installation are found through their plugins. */
+static void queued_runs_of_an_installation_are_found_by_their_index(void **state) {
+    struct fixture *fixture = *state;
+    char sql[4096];
+    sqlite3 *db;
+    sqlite3_stmt *plan;
+    bool found = false;
+    snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s",
+             sqlite_statements[SQL_INSTALLATIONS_LIMITED]);
+    assert_int_equal(sqlite3_open(((struct place *)fixture->place)->file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &plan, NULL), SQLITE_OK);
+    while (sqlite3_step(plan) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(plan, 3);
+        found = found || strstr(step, "runs_turn (plugin=? AND suspect=? AND installation=?");
+        assert_null(strstr(step, "SCAN r "));
+    }
+    assert_true(found);
+    sqlite3_finalize(plan);
+    sqlite3_close(db);
+}
+
 /* Does the step read all of a table that grows with the deliveries? The index of a rare state may
  * be read as a whole. */
 static bool scans_whole_table(const char *step) {
@@ -590,6 +611,7 @@ int main(int argc, char **argv) {
     const struct contract_store *store = &sqlite;
     const struct CMUnitTest own[] = {
         CONTRACT(a_locked_file_rejects_the_second_group_soon),
+        CONTRACT(queued_runs_of_an_installation_are_found_by_their_index),
         CONTRACT(the_statements_of_the_console_use_indexes),
         CONTRACT(the_file_is_for_our_eyes_only_and_says_whose_it_is),
         CONTRACT(the_log_is_gone_when_the_store_is_closed),

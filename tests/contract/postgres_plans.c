@@ -6,6 +6,7 @@
 #include "postgres_place.h"
 
 #include "base/buffer.h"
+#include "inbox/console.h"
 #include "inbox/postgres/session.h"
 #include "inbox/postgres/statements.h"
 
@@ -57,6 +58,7 @@ static void due_runs_are_found_by_their_indexes_with_statistics_and_without(void
         {PG_SQL_RUNS_RECLAIM, "(1, 2, '{1,2}')", "runs_leased"},
         {PG_SQL_RATE_LIMIT_DELAY, "(1, '7', 500)", "runs_turn"},
         {PG_SQL_RUNS_UNPARK, "(1, '7', 'guid')", "runs_parked"},
+        {PG_SQL_INSTALLATIONS_LIMITED, "(1)", "(suspect = (false)) AND (installation = "},
     };
     (void)query(fixture->place,
                 "INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
@@ -325,6 +327,29 @@ static void the_statements_of_the_console_use_indexes(void **state) {
     PQfinish(connection);
 }
 
+/* In databases of many locales, lower() changes other letters than ASCII's too. */
+static void a_search_takes_the_case_of_ascii_letters_alone_as_equal(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *sender;
+        size_t found;
+    } cases[] = {{"\xc3\x84NNE", 1}, {"\xc3\x84nne", 1}, {"\xc3\xa4nne", 0}};
+    (void)query(fixture->place,
+                "ALTER TABLE deliveries ALTER COLUMN sender TYPE text COLLATE \"en-x-icu\"");
+    fixture_close(fixture);
+    fixture_open(fixture, FIXTURE_NOW);
+    struct inbox_put put = put_of("guid");
+    put.sender = "\xc3\x84NNE";
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct inbox_search search = {
+            .operation = {.kind = INBOX_SEARCH}, .filter = {.sender = cases[i].sender}, .most = 10};
+        assert_int_equal(fixture_do(fixture, &search.operation), 0);
+        assert_int_equal(search.n_entries, cases[i].found);
+        inbox_entries_free(search.entries, search.n_entries);
+    }
+}
+
 size_t postgres_plan_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(due_runs_are_found_by_their_indexes_with_statistics_and_without),
@@ -332,6 +357,7 @@ size_t postgres_plan_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_step_of_pruning_reads_no_other_runs),
         CONTRACT(forgetting_reads_no_rows_that_earlier_steps_deleted),
         CONTRACT(lists_of_queued_runs_read_no_runs_of_a_paused_plugin),
+        CONTRACT(a_search_takes_the_case_of_ascii_letters_alone_as_equal),
         CONTRACT(statements_use_indexes_and_are_planned_once),
         CONTRACT(the_statements_of_the_console_use_indexes),
     };

@@ -314,21 +314,6 @@ static int build_filter(struct console_store *store, int64_t summed_id, struct e
 
 /* ---- one step ---- */
 
-/* SQLite gives the ids of deliveries again that were deleted and were the last ones. */
-static int check_place(struct console_store *store, struct place *place, struct error *err) {
-    int64_t newest = 0;
-    if (read_place(store, place, err) < 0 ||
-        store->methods->ask(store, CONSOLE_NEWEST_ID, NULL, 0, on_last, &newest, err, WHAT) < 0) {
-        return -1;
-    }
-    if (newest >= place->last_id) {
-        return 0;
-    }
-    place->last_id = newest;
-    const struct console_value value = console_value_number(newest);
-    return store->methods->ask(store, CONSOLE_FILTERS_CUT, &value, 1, NULL, NULL, err, WHAT);
-}
-
 static int forget(struct console_store *store, const struct inbox_digest *digest,
                   struct error *err) {
     for (int span = INBOX_SERIES_HOUR; span <= INBOX_SERIES_WEEK; span++) {
@@ -351,7 +336,7 @@ static int forget(struct console_store *store, const struct inbox_digest *digest
 
 int console_digest(struct console_store *store, struct inbox_digest *digest, struct error *err) {
     CLEANUP(summing_finish) struct summing summing = {.digest = digest};
-    if (check_place(store, &summing.place, err) < 0) {
+    if (read_place(store, &summing.place, err) < 0) {
         return -1;
     }
     int summed = sum_deliveries(store, &summing, err);

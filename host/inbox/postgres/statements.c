@@ -16,6 +16,7 @@
 #define CONSOLE_INDEXED(index) ""
 #define CONSOLE_SORT(order) " ORDER BY " order
 #define CONSOLE_C " COLLATE \"C\""
+#define CONSOLE_LOWER(text) "lower(" text " COLLATE \"C\")"
 #define CONSOLE_HAS(text, part) "strpos(" text ", " part ") > 0"
 
 #include "inbox/sql/console.h"
@@ -508,10 +509,11 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_PRUNE_RESPONSES] = "UPDATE journal SET headers = '', body = '' WHERE run IN"
                                " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
                                " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
-    [PG_SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
-                            " WHERE body IS NULL AND (received_ms, id) > ($1, $2)"
-                            " AND received_ms < $3 ORDER BY received_ms, id LIMIT $4"
-                            " FOR UPDATE SKIP LOCKED) RETURNING received_ms, id",
+    [PG_SQL_PRUNE_FORGET] =
+        "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
+        " WHERE body IS NULL AND (received_ms, id) > ($1, $2)"
+        " AND received_ms < $3 AND " SHARED_NOT_NEWEST " ORDER BY received_ms, id LIMIT $4"
+        " FOR UPDATE SKIP LOCKED) RETURNING received_ms, id",
     [PG_SQL_PRUNE_REDELIVERIES] = SHARED_PRUNE_REDELIVERIES,
     [PG_SQL_FIND_MISSING] = "SELECT (SELECT count(*) FROM deliveries WHERE guid = $1),"
                             " (SELECT requests FROM redeliveries WHERE guid = $1),"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The console's statements (inbox/console.h), which both stores share. Include it after shared.h.
  * A store defines CONSOLE_INDEXED(index) and CONSOLE_C, the collation that orders by bytes, and
- * CONSOLE_HAS(text, part). CONSOLE_SORT(order): " ORDER BY order" where a join may change the order
+ * CONSOLE_HAS(text, part), and CONSOLE_LOWER(text), which changes ASCII letters only, as
+ * text_to_lower() does. CONSOLE_SORT(order): " ORDER BY order" where a join may change the order
  * of its first table; SQLite's CROSS JOIN keeps it, and would sort all rows. */
 #ifndef SNEK_INBOX_SQL_CONSOLE_H
 #define SNEK_INBOX_SQL_CONSOLE_H
@@ -19,11 +20,11 @@
 /* The filters $3 to $11; NULL: any. */
 #define CONSOLE_FILTERS                                                                            \
     " AND d.received_ms >= $3 AND d.received_ms < $4" CONSOLE_IS("$5", "d.event = $5")             \
-        CONSOLE_IS("$6", "lower(d.repository) = $6") CONSOLE_IS("$7", "d.item LIKE $7")            \
-            CONSOLE_IS("$8", "lower(d.sender) = $8") CONSOLE_IS("$9", "r.plugin = $9")             \
+        CONSOLE_IS("$6", CONSOLE_LOWER("d.repository") " = $6") CONSOLE_IS("$7", "d.item LIKE $7") \
+            CONSOLE_IS("$8", CONSOLE_LOWER("d.sender") " = $8") CONSOLE_IS("$9", "r.plugin = $9")  \
                 CONSOLE_IS("$10", SQL_SHOWN_STATE " = $10") CONSOLE_IS(                            \
-                    "$11", "(" CONSOLE_HAS("lower(r.reason)",                                      \
-                                           "$11") " OR " CONSOLE_HAS("lower(r.label)", "$11") ")")
+                    "$11", "(" CONSOLE_HAS(CONSOLE_LOWER("r.reason"), "$11") " OR " CONSOLE_HAS(   \
+                               CONSOLE_LOWER("r.label"), "$11") ")")
 #define CONSOLE_BY_DELIVERY " ORDER BY d.id DESC, r.plugin" CONSOLE_C
 #define CONSOLE_BETWEEN " d.id > $1 AND d.id < $2" CONSOLE_FILTERS
 #define CONSOLE_OF_STATE(ids)                                                                      \
@@ -174,10 +175,10 @@
         "SELECT received_ms / $1 * $1, count(*) FROM (SELECT received_ms FROM deliveries WHERE "                                                                                                                  \
         "id > $2 ORDER BY id DESC LIMIT 10000) AS recent GROUP BY 1")                                                                                                                                             \
     ROW(SERIES_DEAD,                                                                                                                                                                                              \
-        "SELECT finished_ms / $1 * $1, count(*) FROM (SELECT finished_ms, plugin FROM "                                                                                                                           \
-        "runs" CONSOLE_INDEXED("runs_dead") " WHERE state = 'dead' AND finished_ms >= $2 ORDER "                                                                                                                  \
-                                            "BY finished_ms DESC LIMIT 100000) AS died WHERE "                                                                                                                    \
-                                            "CAST($3 AS text) IS NULL OR plugin = $3 GROUP BY 1")                                                                                                                 \
+        "SELECT finished_ms / $1 * $1, count(*) FROM (SELECT finished_ms FROM "                                                                                                                                   \
+        "runs" CONSOLE_INDEXED("runs_dead") " WHERE state = 'dead' AND finished_ms >= $2 AND "                                                                                                                    \
+                                            "(CAST($3 AS text) IS NULL OR plugin = $3) ORDER BY "                                                                                                                 \
+                                            "finished_ms DESC LIMIT 100000) AS died GROUP BY 1")                                                                                                                  \
     ROW(SERIES_ADD,                                                                                                                                                                                               \
         "INSERT INTO series (step_ms, start_ms, plugin, count, ended, latency_sum_ms, "                                                                                                                           \
         "latency_max_ms) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (step_ms, start_ms, "                                                                                                                    \
@@ -186,7 +187,6 @@
         "latency_max_ms = CASE WHEN series.latency_max_ms > excluded.latency_max_ms THEN "                                                                                                                        \
         "series.latency_max_ms ELSE excluded.latency_max_ms END")                                                                                                                                                 \
     ROW(SERIES_FORGET, "DELETE FROM series WHERE step_ms = $1 AND start_ms < $2")                                                                                                                                 \
-    ROW(NEWEST_ID, "SELECT max(id) FROM deliveries")                                                                                                                                                              \
     ROW(DIGEST_RUNS,                                                                                                                                                                                              \
         "SELECT d.id, d.received_ms, r.plugin, r.finished_ms FROM (SELECT id, "                                                                                                                                   \
         "received_ms FROM deliveries WHERE id > $1 ORDER BY id LIMIT " CONSOLE_DIGITS(                                                                                                                            \
@@ -198,7 +198,6 @@
         "LIMIT " CONSOLE_DIGITS(                                                                                                                                                                                  \
             NAME_FILTER_DELIVERIES) ") AS d LEFT JOIN runs r ON r.delivery = d.id ORDER BY d.id")                                                                                                                 \
     ROW(FILTERS_ADD, "INSERT INTO name_filters (first_id, last_id, bits) VALUES ($1, $2, $3)")                                                                                                                    \
-    ROW(FILTERS_CUT, "DELETE FROM name_filters WHERE last_id > $1")                                                                                                                                               \
     ROW(FILTERS_OPEN, "UPDATE name_filters SET bits = $1 WHERE first_id = (SELECT max(first_id) "                                                                                                                 \
                       "FROM name_filters WHERE first_id <= $2) AND last_id >= $2")                                                                                                                                \
     ROW(ACTIONS_FORGET, "DELETE FROM actions WHERE id IN (SELECT id FROM (SELECT id, at_ms FROM "                                                                                                                 \

@@ -439,12 +439,16 @@
 
 /* Installations. */
 #define SQL_LIMITED "(all_ms > $1 OR search_ms > $1 OR graphql_ms > $1)"
-/* The repository, whose owner is the installation's account, is that of a run that waits. */
+/* The repository, whose owner is the installation's account, is that of a run that waits. For each
+ * plugin and each value of `suspect`, runs_turn has the installation's runs. */
 #define SHARED_INSTALLATIONS_LIMITED                                                               \
-    "SELECT installation, all_ms, search_ms, graphql_ms, (SELECT max(d.repository) FROM runs r"    \
-    " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'queued'"                             \
-    " AND r.installation = rate_limits.installation) FROM rate_limits WHERE " SQL_LIMITED          \
-    " ORDER BY installation LIMIT 5000"
+    SHARED_PLUGINS_QUEUED                                                                          \
+    " SELECT installation, all_ms, search_ms, graphql_ms, (SELECT d.repository"                    \
+    " FROM deliveries d WHERE d.id = (SELECT max((SELECT r.delivery FROM runs r"                   \
+    " WHERE r.state = 'queued' AND r.plugin = p.plugin AND r.suspect = s.suspect"                  \
+    " AND r.installation = rate_limits.installation LIMIT 1))"                                     \
+    " FROM p CROSS JOIN (SELECT FALSE AS suspect UNION ALL SELECT TRUE) AS s))"                    \
+    " FROM rate_limits WHERE " SQL_LIMITED " ORDER BY installation LIMIT 5000"
 #define SHARED_INSTALLATIONS_PARKED                                                                \
     "SELECT r.installation, r.plugin, count(*), max(r.reason), max(d.repository) FROM runs r"      \
     " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'parked'"                             \
@@ -508,6 +512,9 @@
     "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED     \
     " OR r.finished_ms >= CASE WHEN r.state = 'dead'"                                              \
     " THEN CAST(" dead " AS bigint) ELSE CAST(" done " AS bigint) END))"
+/* The newest delivery is never forgotten: SQLite would give its id to the next one, and cursors
+ * would pass that one over. */
+#define SHARED_NOT_NEWEST "id < (SELECT max(id) FROM deliveries)"
 /* Marks 5000 queued, parked and blocked runs each at most, so that a pass stays short. The runs
  * that earlier passes have marked are read again, so it also looks at 100,000 at most. */
 #define SQL_MARK(rows)                                                                             \

@@ -11,6 +11,7 @@
 #define CONSOLE_INDEXED(index) " INDEXED BY " index
 #define CONSOLE_C ""
 #define CONSOLE_SORT(order) ""
+#define CONSOLE_LOWER(text) "lower(" text ")"
 #define CONSOLE_HAS(text, part) "instr(" text ", " part ") > 0"
 
 #include "inbox/sql/console.h"
@@ -276,7 +277,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
                             " (SELECT id FROM runs WHERE delivery = ?1)",
     [SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                          " INDEXED BY deliveries_pruned WHERE body IS NULL AND received_ms < ?1"
-                         " ORDER BY received_ms LIMIT ?2)",
+                         " AND " SHARED_NOT_NEWEST " ORDER BY received_ms LIMIT ?2)",
     [SQL_PRUNE_REDELIVERIES] = SHARED_PRUNE_REDELIVERIES,
     [SQL_REDELIVERY_FIND] = SHARED_REDELIVERY_FIND,
     [SQL_REDELIVERY_COUNT] = SHARED_REDELIVERY_COUNT,

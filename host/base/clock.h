@@ -13,6 +13,11 @@ int64_t clock_monotonic_us(void);
 /* Since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
 
+/* The earlier of two times. */
+static inline int64_t clock_earliest(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 /* GitHub's clock, from the Date of a response that just arrived. Any thread. */
 void clock_set_reference(int64_t wall_ms);
 /* How far our wall clock is ahead of GitHub's now; negative: behind. False before the first

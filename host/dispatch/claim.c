@@ -13,10 +13,6 @@
 /* A claim that failed, or that took none of the runs that are due, is repeated after this. */
 #define CLAIM_RETRY_MS 1000
 
-static int64_t earliest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 int claim_init(struct claimer *claimer, struct run_table *table, struct plugin *plugins,
                size_t n_plugins) {
     *claimer = (struct claimer){
@@ -37,11 +33,11 @@ void claim_want(struct claimer *claimer) {
 }
 
 void claim_note_due(struct claimer *claimer, int64_t due_ms) {
-    claimer->next_due_ms = earliest(claimer->next_due_ms, due_ms);
+    claimer->next_due_ms = clock_earliest(claimer->next_due_ms, due_ms);
 }
 
 void claim_note_stored(struct claimer *claimer, int64_t due_ms) {
-    claimer->stored_due_ms = earliest(claimer->stored_due_ms, due_ms);
+    claimer->stored_due_ms = clock_earliest(claimer->stored_due_ms, due_ms);
     claim_note_due(claimer, due_ms);
 }
 
@@ -114,8 +110,8 @@ static void on_claimed(struct inbox_operation *operation) {
             /* It was not taken: its body does not fit now, or another host is taking it. */
             due_ms = now_ms + CLAIM_RETRY_MS;
         }
-        due_ms = earliest(due_ms, claimer->stored_due_ms);
-        claimer->next_due_ms = earliest(due_ms, now_ms + POLL_MS);
+        due_ms = clock_earliest(due_ms, claimer->stored_due_ms);
+        claimer->next_due_ms = clock_earliest(due_ms, now_ms + POLL_MS);
         take_runs(claimer);
     }
 }

@@ -55,22 +55,18 @@ struct dispatch {
     int64_t wake_due_ms;
 };
 
-static int64_t earliest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* ---- time ---- */
 
 static int64_t next_ms(struct dispatch *dispatch, int64_t now_ms) {
     int64_t next = run_table_next_ms(&dispatch->table);
-    next = earliest(next, lease_next_ms(&dispatch->leases));
+    next = clock_earliest(next, lease_next_ms(&dispatch->leases));
     if (dispatch->begun) {
-        next = earliest(next, hold_watch_next_ms(&dispatch->holds));
+        next = clock_earliest(next, hold_watch_next_ms(&dispatch->holds));
     }
-    next = earliest(next, explain_desk_tick(&dispatch->explanations, now_ms));
-    next = earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
+    next = clock_earliest(next, explain_desk_tick(&dispatch->explanations, now_ms));
+    next = clock_earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        next = earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
+        next = clock_earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
     }
     return next;
 }
@@ -95,12 +91,12 @@ int dispatch_tick(struct dispatch *dispatch) {
     int64_t claim_ms = dispatch->ready ? claim_next_ms(&dispatch->claimer) : INT64_MAX;
     int64_t wait_ms = next == INT64_MAX ? INT64_MAX : next - now_ms;
     if (claim_ms != INT64_MAX) {
-        wait_ms = earliest(wait_ms, claim_ms - wall_ms);
+        wait_ms = clock_earliest(wait_ms, claim_ms - wall_ms);
     }
     if (wait_ms == INT64_MAX) {
         return -1;
     }
-    return wait_ms < 0 ? 0 : (int)earliest(wait_ms, TICK_MAX_MS);
+    return wait_ms < 0 ? 0 : (int)clock_earliest(wait_ms, TICK_MAX_MS);
 }
 
 /* ---- on ingest's thread ---- */
@@ -170,7 +166,7 @@ static void wake(struct dispatch *dispatch, int64_t due_ms) {
         dispatch->wake_due_ms = due_ms;
         mailbox_post(&dispatch->mailbox, &dispatch->wake);
     }
-    dispatch->wake_due_ms = earliest(dispatch->wake_due_ms, due_ms);
+    dispatch->wake_due_ms = clock_earliest(dispatch->wake_due_ms, due_ms);
 }
 
 static void log_superseded(const struct dispatch *dispatch, const struct inbox_put *put) {

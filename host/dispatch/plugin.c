@@ -742,10 +742,6 @@ static int64_t deadline_of(const struct plugin *plugin, const struct run *run, i
     return at_ms;
 }
 
-static int64_t earliest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static bool waits_for_restart(const struct plugin *plugin) {
     return plugin_state(plugin) == PLUGIN_WAITING &&
            plugin->options->table->phase == RUN_PHASE_SERVING;
@@ -777,24 +773,24 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
 
 int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms) {
     int64_t next_ms =
-        earliest(throttle_due_ms(&plugin->log_lines), effects_next_ms(&plugin->calls));
+        clock_earliest(throttle_due_ms(&plugin->log_lines), effects_next_ms(&plugin->calls));
     if (plugin->runs.worker_process) {
-        next_ms = earliest(next_ms, worker_process_next_ms(plugin->runs.worker_process));
-        next_ms = earliest(next_ms, plugin->usage.next_ms);
+        next_ms = clock_earliest(next_ms, worker_process_next_ms(plugin->runs.worker_process));
+        next_ms = clock_earliest(next_ms, plugin->usage.next_ms);
         if (plugin->replace_until_ms > 0) {
-            next_ms = earliest(next_ms, plugin->replace_until_ms);
+            next_ms = clock_earliest(next_ms, plugin->replace_until_ms);
         }
     }
     const struct run *run;
     TAILQ_FOREACH(run, &plugin->runs.runs, link) {
         if (!run->late) {
-            next_ms = earliest(next_ms, deadline_of(plugin, run, now_ms));
+            next_ms = clock_earliest(next_ms, deadline_of(plugin, run, now_ms));
         }
     }
     if (plugin_state(plugin) == PLUGIN_LOADING) {
-        next_ms = earliest(next_ms, plugin->load_deadline_ms);
+        next_ms = clock_earliest(next_ms, plugin->load_deadline_ms);
     } else if (waits_for_restart(plugin)) {
-        next_ms = earliest(next_ms, plugin->restart_at_ms);
+        next_ms = clock_earliest(next_ms, plugin->restart_at_ms);
     }
     return next_ms;
 }

@@ -105,10 +105,6 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     return 0;
 }
 
-static int64_t earliest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* Fires timers and schedules that are due. */
 static int64_t fire_tick(struct maintenance *maintenance, bool elected, int64_t now_ms) {
     struct advance *advance = &maintenance->advance;
@@ -121,28 +117,29 @@ static int64_t fire_tick(struct maintenance *maintenance, bool elected, int64_t 
     }
     int64_t time_ms = clock_wall_ms() + advance->ms;
     int64_t next_ms = timers_tick(timers, allowed, elected, time_ms, now_ms);
-    next_ms = earliest(next_ms, schedules_tick(schedules, allowed, elected, time_ms, now_ms));
+    next_ms = clock_earliest(next_ms, schedules_tick(schedules, allowed, elected, time_ms, now_ms));
     if (!advance->path) {
         return next_ms;
     }
     if (allowed && timers_settled(timers) && schedules_settled(schedules)) {
         advance_report(advance, timers->fired + schedules->fired);
     }
-    return earliest(next_ms, now_ms + ADVANCE_INTERVAL_MS);
+    return clock_earliest(next_ms, now_ms + ADVANCE_INTERVAL_MS);
 }
 
 int maintenance_tick(struct maintenance *maintenance) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t next_ms = election_tick(&maintenance->election, now_ms);
-    next_ms = earliest(next_ms, host_report_tick(&maintenance->report, now_ms));
+    next_ms = clock_earliest(next_ms, host_report_tick(&maintenance->report, now_ms));
     bool elected = election_is_won(&maintenance->election);
-    next_ms = earliest(next_ms, clock_check_tick(&maintenance->clock, elected, now_ms));
+    next_ms = clock_earliest(next_ms, clock_check_tick(&maintenance->clock, elected, now_ms));
     bool may_forget = elected && clock_check_is_right();
-    next_ms = earliest(next_ms, prune_tick(&maintenance->prune, may_forget, now_ms));
-    next_ms = earliest(next_ms, digest_tick(&maintenance->digest, may_forget, now_ms));
-    next_ms = earliest(next_ms, redelivery_schedule_tick(&maintenance->recovery, elected, now_ms));
-    next_ms = earliest(next_ms, pull_tick(&maintenance->pull, elected, now_ms));
-    next_ms = earliest(next_ms, fire_tick(maintenance, elected, now_ms));
+    next_ms = clock_earliest(next_ms, prune_tick(&maintenance->prune, may_forget, now_ms));
+    next_ms = clock_earliest(next_ms, digest_tick(&maintenance->digest, may_forget, now_ms));
+    next_ms =
+        clock_earliest(next_ms, redelivery_schedule_tick(&maintenance->recovery, elected, now_ms));
+    next_ms = clock_earliest(next_ms, pull_tick(&maintenance->pull, elected, now_ms));
+    next_ms = clock_earliest(next_ms, fire_tick(maintenance, elected, now_ms));
     int64_t wait_ms = next_ms - now_ms;
     return wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)wait_ms;
 }

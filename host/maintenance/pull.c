@@ -48,10 +48,6 @@ static int64_t forget_place(struct pull *pull, bool elected, int64_t now_ms) {
 
 /* ---- pull mode ---- */
 
-static int64_t earliest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* After the first reading. */
 static int64_t watch_hook(struct pull *pull, int64_t now_ms) {
     const struct pull_reader *reader = &pull->reader;
@@ -81,8 +77,8 @@ int64_t pull_tick(struct pull *pull, bool elected, int64_t now_ms) {
     if (pull_reader_has_recovered(&pull->reader)) {
         pull_fetcher_retry(&pull->fetcher);
     }
-    next_ms = earliest(next_ms, pull_fetcher_tick(&pull->fetcher, now_ms));
-    return earliest(next_ms, watch_hook(pull, now_ms));
+    next_ms = clock_earliest(next_ms, pull_fetcher_tick(&pull->fetcher, now_ms));
+    return clock_earliest(next_ms, watch_hook(pull, now_ms));
 }
 
 int pull_status(struct pull *pull, struct buffer *json) {

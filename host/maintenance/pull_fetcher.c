@@ -14,8 +14,6 @@
 
 /* After so many failures in a row GitHub itself seems to fail. */
 #define FAILURES_MAX 5
-/* The longest pause after failures. */
-#define FAILED_WAIT_MAX_MS 60000
 /* The first pause after a store that failed. */
 #define STORE_WAIT_MS 1000
 #define MS_PER_S 1000
@@ -48,17 +46,14 @@ static void free_slot(struct pull_slot *slot) {
 static void pause_fetching(struct pull_fetcher *fetcher, int64_t first_ms, int32_t outcome,
                            const struct error *error) {
     int64_t now_ms = clock_monotonic_ms(), interval_ms = fetcher->state->options.interval_ms;
-    int64_t most_ms = interval_ms > FAILED_WAIT_MAX_MS ? interval_ms : FAILED_WAIT_MAX_MS;
-    int64_t wait_ms = first_ms << (fetcher->n_pauses < 6 ? fetcher->n_pauses : 6);
     fetcher->n_queue = 0;
     look_at(fetcher, now_ms);
     if (fetcher->paused_until_ms > now_ms) {
         /* Another request that was in progress failed too. */
         return;
     }
-    fetcher->n_pauses++;
+    fetcher->paused_until_ms = now_ms + pull_pause_ms(first_ms, fetcher->n_pauses++, interval_ms);
     fetcher->careful = true;
-    fetcher->paused_until_ms = now_ms + (wait_ms < most_ms ? wait_ms : most_ms);
     pull_failed(fetcher->state, PULL_FETCHING, outcome, error);
 }
 
@@ -409,10 +404,6 @@ void pull_fetcher_finish(struct pull_fetcher *fetcher) {
     }
 }
 
-static int64_t earliest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 int64_t pull_fetcher_tick(struct pull_fetcher *fetcher, int64_t now_ms) {
     struct pull_state *state = fetcher->state;
     int64_t next_ms = store_held(fetcher, now_ms);
@@ -423,7 +414,7 @@ int64_t pull_fetcher_tick(struct pull_fetcher *fetcher, int64_t now_ms) {
         int64_t allowed_ms = pull_allowed_ms(state, now_ms);
         allowed_ms = allowed_ms > fetcher->paused_until_ms ? allowed_ms : fetcher->paused_until_ms;
         if (allowed_ms > now_ms) {
-            return earliest(next_ms, allowed_ms);
+            return clock_earliest(next_ms, allowed_ms);
         }
         if (!start_large(fetcher) && !start_next(fetcher)) {
             break;
@@ -433,7 +424,7 @@ int64_t pull_fetcher_tick(struct pull_fetcher *fetcher, int64_t now_ms) {
         return next_ms;
     }
     if (state->next_due_ms > now_ms) {
-        return earliest(next_ms, state->next_due_ms);
+        return clock_earliest(next_ms, state->next_due_ms);
     }
     look(fetcher);
     return next_ms;

@@ -3,11 +3,14 @@
 #include "maintenance/pull_plan.h"
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "broker/broker.h"
 
 #include <string.h>
 #include <strings.h>
 
+/* The longest pause after failures in a row. */
+#define PAUSE_MAX_MS 60000
 /* GitHub's clock may differ from ours by so much, and its JWT be valid: the broker corrects an
  * hour, and a JWT is valid for 10 minutes. */
 #define CLOCK_OFF_MAX_MS (BROKER_SKEW_MAX_MS + 600000)
@@ -73,6 +76,11 @@ int64_t pull_newest_ms(const struct delivery_log_page *page, int64_t newest_ms) 
         newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
     }
     return newest_ms;
+}
+
+int64_t pull_pause_ms(int64_t first_ms, unsigned earlier, int64_t interval_ms) {
+    int64_t most_ms = interval_ms > PAUSE_MAX_MS ? interval_ms : PAUSE_MAX_MS;
+    return clock_earliest(first_ms << (earlier < 6 ? earlier : 6), most_ms);
 }
 
 int64_t pull_retry_ms(enum pull_failure failure, int64_t attempts, int64_t age_ms,

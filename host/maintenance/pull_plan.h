@@ -52,6 +52,10 @@ enum pull_failure {
 int64_t pull_retry_ms(enum pull_failure failure, int64_t attempts, int64_t age_ms,
                       int64_t retention_ms);
 
+/* How long to pause after `earlier` pauses in a row: `first_ms` doubles with each, up to a minute
+ * or to `interval_ms` if that is longer. */
+int64_t pull_pause_ms(int64_t first_ms, unsigned earlier, int64_t interval_ms);
+
 /* GitHub's primary rate limit of the app, as its last response says. */
 struct pull_quota {
     /* Requests; limit 0: not known. */

@@ -17,8 +17,6 @@
 #define PAGE_BYTES_MAX ((size_t)1 << 20)
 /* Pages of 100 entries: more than GitHub keeps of any app in 3 days. */
 #define PAGES_MAX 20000
-/* The longest wait after failures in a row. */
-#define FAILED_WAIT_MAX_MS 60000
 /* The pause after a store that failed. */
 #define STORE_WAIT_MS 1000
 #define MS_PER_S 1000
@@ -46,10 +44,7 @@ static void fail_for(struct pull_reader *reader, int32_t outcome, const struct e
 
 static void fail(struct pull_reader *reader, int32_t outcome, const struct error *error) {
     int64_t interval_ms = reader->state->options.interval_ms;
-    int64_t wait_ms = interval_ms << (reader->n_failures < 6 ? reader->n_failures : 6);
-    int64_t most_ms = interval_ms > FAILED_WAIT_MAX_MS ? interval_ms : FAILED_WAIT_MAX_MS;
-    reader->n_failures++;
-    fail_for(reader, outcome, error, wait_ms < most_ms ? wait_ms : most_ms);
+    fail_for(reader, outcome, error, pull_pause_ms(interval_ms, reader->n_failures++, interval_ms));
 }
 
 static void fail_of_store(struct pull_reader *reader, const struct inbox_operation *operation) {

@@ -3,6 +3,7 @@
 #include "protocol/description.h"
 
 #include "base/array.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "protocol/access.h"
@@ -338,17 +339,9 @@ bool description_wants_payload(const struct description *d, const char *event, c
     return false;
 }
 
-/* FNV-1a, with the terminator. */
-static uint64_t hash_text(uint64_t hash, const char *text) {
-    do {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    } while (*text++);
-    return hash;
-}
-
 int64_t description_coalesces(const struct description *d, const char *event, const char *action,
                               bool *takes_own) {
-    uint64_t hash = UINT64_C(14695981039346656037);
+    uint64_t hash = HASH_BEGIN;
     bool any = false, own = true;
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];

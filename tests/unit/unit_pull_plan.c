@@ -96,6 +96,15 @@ static void entries_are_wanted_by_plugins_and_by_the_inbox(void **state) {
     }
 }
 
+static void a_pause_doubles_up_to_a_minute_or_the_interval(void **state) {
+    (void)state;
+    assert_int_equal(pull_pause_ms(1000, 0, 10000), 1000);
+    assert_int_equal(pull_pause_ms(1000, 3, 10000), 8000);
+    assert_int_equal(pull_pause_ms(1000, 6, 10000), 60000);
+    assert_int_equal(pull_pause_ms(1000, 4000000000U, 10000), 60000);
+    assert_int_equal(pull_pause_ms(300000, 2, 300000), 300000);
+}
+
 static void a_missing_payload_is_asked_for_again_for_a_quarter_of_an_hour(void **state) {
     (void)state;
     assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 0, 0, 3 * DAY_MS), 10000);
@@ -218,6 +227,7 @@ static void the_requests_of_any_minute_are_limited(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pause_doubles_up_to_a_minute_or_the_interval),
         cmocka_unit_test(a_reading_goes_back_behind_the_place_but_not_before_the_first_start),
         cmocka_unit_test(a_reading_ends_only_where_the_last_entries_are_all_old),
         cmocka_unit_test(the_newest_entry_is_the_place_and_no_time_is_after_githubs_clock),

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -91,16 +92,11 @@ static void grouping_finish(struct grouping *grouping) {
 }
 
 static size_t hash_of(const char *const texts[4]) {
-    size_t hash = 0xcbf29ce484222325;
+    uint64_t hash = HASH_BEGIN;
     for (int i = 0; i < 4; i++) {
-        for (const char *c = texts[i];; c++) {
-            hash = (hash ^ (uint8_t)*c) * 0x100000001b3;
-            if (!*c) {
-                break;
-            }
-        }
+        hash = hash_text(hash, texts[i]);
     }
-    return hash ^ (hash >> 32);
+    return (size_t)(hash ^ (hash >> 32));
 }
 
 static bool is_group(const struct inbox_failure_group *group, const char *const texts[4]) {

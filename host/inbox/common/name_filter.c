@@ -2,11 +2,9 @@
 /* Hashes names for the filters: FNV-1a, and the last step of MurmurHash3 to spread its bits. */
 #include "inbox/common/name_filter.h"
 
-const uint8_t name_filter_open[NAME_FILTER_BYTES] = {[0 ... NAME_FILTER_BYTES - 1] = 0xFF};
+#include "base/hash.h"
 
-static uint64_t add_byte(uint64_t hash, uint8_t byte) {
-    return (hash ^ byte) * UINT64_C(0x100000001b3);
-}
+const uint8_t name_filter_open[NAME_FILTER_BYTES] = {[0 ... NAME_FILTER_BYTES - 1] = 0xFF};
 
 static uint64_t spread(uint64_t hash) {
     hash = (hash ^ (hash >> 33)) * UINT64_C(0xff51afd7ed558ccd);
@@ -16,13 +14,13 @@ static uint64_t spread(uint64_t hash) {
 
 void name_filter_bits(enum name_kind kind, const char *text, int64_t number,
                       uint32_t bits[NAME_FILTER_HASHES]) {
-    uint64_t hash = add_byte(UINT64_C(0xcbf29ce484222325), (uint8_t)kind);
+    uint64_t hash = hash_byte(HASH_BEGIN, (uint8_t)kind);
     for (; *text; text++) {
         uint8_t byte = (uint8_t)*text;
-        hash = add_byte(hash, byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
+        hash = hash_byte(hash, byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
     }
     for (uint64_t rest = (uint64_t)number; rest > 0; rest >>= 8) {
-        hash = add_byte(hash, (uint8_t)(rest & 0xFF));
+        hash = hash_byte(hash, (uint8_t)(rest & 0xFF));
     }
     hash = spread(hash);
     for (int i = 0; i < NAME_FILTER_HASHES; i++) {

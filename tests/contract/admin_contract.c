@@ -534,19 +534,6 @@ static void a_step_of_pruning_is_bounded_in_rows_and_bytes(void **state) {
     prune(fixture, step, 0, N - 6);
 }
 
-/* A cursor over deliveries would pass such a delivery over. */
-static void no_delivery_gets_the_id_of_a_forgotten_one(void **state) {
-    struct fixture *fixture = *state;
-    put_at(fixture, "one", FIXTURE_NOW, 0);
-    put_at(fixture, "two", FIXTURE_NOW, 0);
-    int64_t id = query(fixture, "SELECT id FROM deliveries WHERE guid = 'two'");
-    prune(fixture, prune_of(FIXTURE_NOW + 36 * DAY_MS), 2, 1);
-    put_at(fixture, "three", FIXTURE_NOW, 0);
-    assert_true(query(fixture, "SELECT id FROM deliveries WHERE guid = 'three'") > id);
-    prune(fixture, prune_of(FIXTURE_NOW + 36 * DAY_MS), 1, 1);
-    assert_int_equal(query(fixture, "SELECT count(*) FROM deliveries WHERE guid = 'two'"), 0);
-}
-
 /* LACKS, ASK */
 
 static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(void **state) {
@@ -799,7 +786,6 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
         CONTRACT(only_the_first_step_of_a_pass_looks_for_unwanted_runs),
         CONTRACT(a_pruned_guid_seen_again_is_a_redelivery),
         CONTRACT(a_step_of_pruning_is_bounded_in_rows_and_bytes),
-        CONTRACT(no_delivery_gets_the_id_of_a_forgotten_one),
         CONTRACT(a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here),
     };
     memcpy(tests, ours, sizeof ours);

@@ -3,6 +3,7 @@
 #include "inbox_contract.h"
 
 #include "inbox/console.h"
+#include "inbox/maintenance.h"
 #include "inbox/pull.h"
 
 #include <inttypes.h>
@@ -383,6 +384,28 @@ static void sum_of(const struct inbox_series *series, struct inbox_series_bucket
     }
 }
 
+/* A cursor over deliveries would pass such a delivery over. */
+static void no_delivery_gets_the_id_of_a_forgotten_one(void **state) {
+    struct fixture *fixture = *state;
+    const struct sample old[] = {{"one", "", "", "", "push", ""}, {"two", "", "", "", "push", ""}};
+    const struct sample next[] = {{"three", "", "", "", "push", ""}};
+    store_samples(fixture, old, 2);
+    int64_t id =
+        fixture->store->query(fixture->place, "SELECT id FROM deliveries WHERE guid = 'two'");
+    struct inbox_prune prune = {.operation = {.kind = INBOX_PRUNE},
+                                .done_before_ms = FIXTURE_NOW * 2,
+                                .dead_before_ms = FIXTURE_NOW * 2,
+                                .forget_before_ms = FIXTURE_NOW * 2,
+                                .most = 10,
+                                .most_bytes = 1000};
+    assert_int_equal(fixture_do(fixture, &prune.operation), 0);
+    assert_int_equal(prune.bodies, 2);
+    assert_int_equal(prune.forgotten, 1);
+    store_samples(fixture, next, 1);
+    assert_true(fixture->store->query(fixture->place,
+                                      "SELECT id FROM deliveries WHERE guid = 'three'") > id);
+}
+
 /* The store looks at no more than 100,000 dead runs. */
 static void dead_runs_of_other_plugins_hide_none_of_a_plugin(void **state) {
     struct fixture *fixture = *state;
@@ -643,6 +666,7 @@ size_t contract_console_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(failures_are_grouped_by_their_reason),
         CONTRACT(failures_of_a_plugin_are_found_behind_many_of_others),
         CONTRACT(ids_in_a_reason_count_as_equal),
+        CONTRACT(no_delivery_gets_the_id_of_a_forgotten_one),
         CONTRACT(dead_runs_of_other_plugins_hide_none_of_a_plugin),
         CONTRACT(numbers_over_time_are_the_same_before_and_after_they_are_summed),
         CONTRACT(a_delivery_far_in_the_future_does_not_stop_the_sums),

@@ -15,7 +15,7 @@ import pytest
 
 import snek
 from conftest import postgres
-from endpoints import APP_REQUESTS, DESCRIBED, REQUESTS, REQUIRED
+from endpoints import APP_REQUESTS, DESCRIBED, REQUESTS, REQUIRED, STATE
 from fake_client import Client, mint
 
 MODULES = os.environ.get("SNEK_CONFORMANCE_MODULES")
@@ -128,18 +128,19 @@ def test_the_requests_of_a_plugin_that_uses_every_way_conform(github, fake, star
 
 def test_the_fakes_responses_are_as_github_describes_them(description, fake, app):
     """Through a proxy that holds request and response against the description."""
-    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "collaborators": [
-        {"login": "hatchling-hana", "role": "keeper", "base": "triage"}], "issues": [
-        {"number": number, "body": "x"} for number in (12, 21, 22)]}]})  # a search has no null there
+    fake.patch_state(STATE)
     fake.settings(webhook_url="https://bot.example.org/webhook/github")
     delivery = fake.deliver("ping", {"zen": "x"}, unsent=True)["id"]
     token = mint(app, {"permissions": REQUIRED}).json["token"]
     with prism("proxy", description, fake.url) as url:
         as_app = Client(fake, app.authorization, url)
         as_installation = Client(fake, f"Bearer {token}", url)
+        problems = []
         for asks, requests in ((as_app, APP_REQUESTS), (as_installation, REQUESTS)):
             for method, path, *body in requests:
                 response = asks(method, path.format(delivery=delivery), *body)
                 wrong = response.headers.get("sl-violations")
-                assert wrong is None, (method, path, response.status, wrong)
+                if wrong or response.status >= 500:
+                    problems.append((method, path, response.status, wrong))
+    assert problems == []
     assert {entry["status"] for entry in fake.requests()} == {200, 201, 204, 404}

@@ -36,21 +36,22 @@ static json_t *events_of_app(struct fake *fake) {
                              "pull_request_review", "pull_request_review_comment");
 }
 
-void handle_app(struct http_exchange *exchange) {
-    struct fake *fake = exchange->fake;
+json_t *shape_app(struct fake *fake) {
     const char *owner = text_of(json_object_get(state_whole(fake), "app"), "owner");
-    json_t *app =
-        json_pack("{s:I, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:i}", "id",
-                  (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
-                  json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "owner",
-                  shape_account(fake, owner ? owner : "owner-of-the-app"), "description",
-                  "The app under test", "client_id", "Iv1.0000000000000000", "external_url",
-                  "https://example.org", "html_url",
-                  json_sprintf("%s/apps/%s", fake->web_origin, fake->app_slug), "created_at",
-                  "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "permissions",
-                  permissions_of_app(fake), "events", events_of_app(fake), "installations_count",
-                  (int)json_array_size(state_list(fake, "installations")));
-    respond_json(exchange, 200, app);
+    return json_pack("{s:I, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:i}", "id",
+                     (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
+                     json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "owner",
+                     shape_account(fake, owner ? owner : "owner-of-the-app"), "description",
+                     "The app under test", "client_id", "Iv1.0000000000000000", "external_url",
+                     "https://example.org", "html_url",
+                     json_sprintf("%s/apps/%s", fake->web_origin, fake->app_slug), "created_at",
+                     "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "permissions",
+                     permissions_of_app(fake), "events", events_of_app(fake), "installations_count",
+                     (int)json_array_size(state_list(fake, "installations")));
+}
+
+void handle_app(struct http_exchange *exchange) {
+    respond_json(exchange, 200, shape_app(exchange->fake));
 }
 
 static json_t *find_installation(struct http_exchange *exchange) {

@@ -144,6 +144,15 @@ static struct grant effective_grant(struct fake *fake, const json_t *repository,
     return grant;
 }
 
+bool collaborators_may_be_assigned(struct fake *fake, const json_t *repository, const char *login) {
+    struct grant grant = {.rank = 0, .role_name = "none"};
+    const json_t *direct = list_find(json_object_get(repository, "collaborators"), "login", login);
+    consider_owner(fake, &grant, repository, login);
+    consider_teams(&grant, repository, login);
+    consider(&grant, text_of(direct, "role"), text_of(direct, "base"));
+    return grant.rank >= READ;
+}
+
 void handle_collaborator_permission(struct http_exchange *exchange) {
     struct fake *fake = exchange->fake;
     const json_t *user = list_find(state_list(fake, "users"), "login", exchange->parameters[2]);

@@ -6,6 +6,7 @@
 #include "fake/response.h"
 #include "fake/shapes.h"
 #include "fake/state.h"
+#include "fake/state_fill.h"
 #include "fake/times.h"
 
 #include "base/utf8.h"
@@ -15,7 +16,7 @@
 
 #define BODY_CHARACTERS_MAX 65536
 
-static bool parse_number(const char *text, json_int_t *number) {
+bool parse_number(const char *text, json_int_t *number) {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
@@ -29,12 +30,11 @@ static bool parse_number(const char *text, json_int_t *number) {
 static json_t *create_issue(struct http_exchange *exchange, json_int_t number, bool is_pull) {
     char now[FAKE_TIME_MAX];
     fake_time_text(fake_now_s(exchange->fake), now);
-    return list_add(json_object_get(exchange->repository, "issues"),
-                    json_pack("{s:I, s:I, s:s, s:n, s:n, s:s, s:b, s:b, s:s, s:s, s:[], s:[]}",
-                              "number", number, "id", state_new_id(exchange->fake), "title",
-                              "Created by the fake", "body", "user", "state", "open", "locked", 0,
-                              "pull_request", is_pull, "created_at", now, "updated_at", now,
-                              "reactions", "labels"));
+    json_t *issue = json_pack("{s:I, s:s, s:b, s:s, s:s, s:n}", "number", number, "title",
+                              "Created by the fake", "pull_request", is_pull, "created_at", now,
+                              "updated_at", now, "closed_at");
+    state_fill_issue(exchange->fake, exchange->repository, issue);
+    return list_add(json_object_get(exchange->repository, "issues"), issue);
 }
 
 json_t *find_issue(struct http_exchange *exchange, bool must_be_pull) {
@@ -203,4 +203,55 @@ void handle_comments_get(struct http_exchange *exchange) {
         }
     }
     respond_page(exchange, all);
+}
+
+/* -- one comment -- */
+
+void handle_comment_get(struct http_exchange *exchange) {
+    json_t *comment = find_comment(exchange, "comments", exchange->parameters[2]);
+    if (comment) {
+        respond_json(exchange, 200, shape_comment(exchange->fake, exchange->repository, comment));
+    }
+}
+
+/* An app may change its own comments, and with write access those of others too. */
+static bool change_body(struct http_exchange *exchange, json_t *comment, const char *resource) {
+    json_t *body = comment ? wanted_body(exchange, resource) : NULL;
+    if (!body) {
+        return false;
+    }
+    json_object_set_new(comment, "body", body);
+    times_touch(exchange->fake, comment);
+    return true;
+}
+
+void handle_comment_patch(struct http_exchange *exchange) {
+    json_t *comment = find_comment(exchange, "comments", exchange->parameters[2]);
+    if (change_body(exchange, comment, "IssueComment")) {
+        respond_json(exchange, 200, shape_comment(exchange->fake, exchange->repository, comment));
+    }
+}
+
+void handle_comment_delete(struct http_exchange *exchange) {
+    json_t *comment = find_comment(exchange, "comments", exchange->parameters[2]);
+    if (comment) {
+        list_remove(json_object_get(exchange->repository, "comments"), comment);
+        respond_empty(exchange, 204);
+    }
+}
+
+void handle_review_comment_get(struct http_exchange *exchange) {
+    json_t *comment = find_comment(exchange, "review_comments", exchange->parameters[2]);
+    if (comment) {
+        respond_json(exchange, 200,
+                     shape_review_comment(exchange->fake, exchange->repository, comment));
+    }
+}
+
+void handle_review_comment_patch(struct http_exchange *exchange) {
+    json_t *comment = find_comment(exchange, "review_comments", exchange->parameters[2]);
+    if (change_body(exchange, comment, "PullRequestReviewComment")) {
+        respond_json(exchange, 200,
+                     shape_review_comment(exchange->fake, exchange->repository, comment));
+    }
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Lists of a repository's issues and pull requests, changes of one, and labels. */
+#include "fake/collaborators.h"
+#include "fake/fields.h"
 #include "fake/handlers.h"
 #include "fake/items.h"
 #include "fake/pagination.h"
 #include "fake/response.h"
 #include "fake/shapes.h"
 #include "fake/state.h"
+#include "fake/state_fill.h"
 #include "fake/times.h"
 
 #include <string.h>
@@ -13,15 +16,35 @@
 
 #define LABEL_CHARACTERS_MAX 50
 
-static size_t find_label(const json_t *labels, const char *name) {
+size_t names_find(const json_t *names, const char *name) {
     size_t i;
-    json_t *label;
-    json_array_foreach(labels, i, label) {
-        if (strcasecmp(json_string_value(label), name) == 0) {
+    json_t *item;
+    json_array_foreach(names, i, item) {
+        if (strcasecmp(json_string_value(item), name) == 0) {
             return i;
         }
     }
     return SIZE_MAX;
+}
+
+void names_add(json_t *names, const char *name) {
+    if (names_find(names, name) == SIZE_MAX) {
+        json_array_append_new(names, json_string(name));
+    }
+}
+
+void issue_set_state(struct fake *fake, json_t *issue, const char *state, const char *reason) {
+    bool closes = strcmp(state, "closed") == 0;
+    bool is_closed = strcmp(text_of(issue, "state"), "closed") == 0;
+    json_object_set_new(issue, "state", json_string(state));
+    if (closes && !is_closed) {
+        json_object_set_new(issue, "closed_at", fake_now(fake));
+        json_object_set_new(issue, "state_reason", json_string(reason ? reason : "completed"));
+    } else if (!closes) {
+        json_object_set_new(issue, "closed_at", json_null());
+        json_object_set_new(issue, "state_reason",
+                            is_closed ? json_string("reopened") : json_null());
+    }
 }
 
 /* Does the issue have each label of "a,b"? NULL: none is wanted. */
@@ -29,7 +52,7 @@ static bool has_labels(const json_t *issue, const char *names) {
     AUTO_FREE char *copy = names ? strdup(names) : NULL;
     char *rest = copy;
     for (char *name; (name = strsep(&rest, ",")) != NULL;) {
-        if (*name && find_label(json_object_get(issue, "labels"), name) == SIZE_MAX) {
+        if (*name && names_find(json_object_get(issue, "labels"), name) == SIZE_MAX) {
             return false;
         }
     }
@@ -117,39 +140,106 @@ void handle_issues_get(struct http_exchange *exchange) {
     respond_page(exchange, all);
 }
 
-/* Changes title, body and state as far as the request has them. */
-static bool change_issue(struct http_exchange *exchange, json_t *issue, const json_t *body) {
-    const char *state = text_of(body, "state"), *key;
-    json_t *value;
-    if (json_object_get(body, "state") &&
-        (!state || (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0))) {
-        respond_invalid(exchange, "Issue", "state", "invalid", "state is open or closed");
+/* Milestone, labels and assignees. False when it responded with an error. */
+static bool set_parts(struct http_exchange *exchange, json_t *issue, const json_t *body) {
+    static const char *const lists[] = {"labels", "assignees"};
+    json_t *milestone = json_object_get(body, "milestone"), *name;
+    size_t k;
+    if (json_is_integer(milestone) &&
+        !list_find_number(json_object_get(exchange->repository, "milestones"), "number",
+                          json_integer_value(milestone))) {
+        respond_invalid(exchange, "Issue", "milestone", "invalid", NULL);
         return false;
     }
-    json_object_foreach((json_t *)body, key, value) {
-        if (!json_is_string(value)) {
-            respond_invalid(exchange, "Issue", key, "invalid", "it is not a string");
+    json_array_foreach(json_object_get(body, "assignees"), k, name) {
+        if (!collaborators_may_be_assigned(exchange->fake, exchange->repository,
+                                           json_string_value(name))) {
+            respond_invalid(exchange, "Issue", "assignees", "invalid", NULL);
             return false;
         }
     }
-    json_object_foreach((json_t *)body, key, value) {
-        if (strcmp(key, "state_reason") != 0) {
-            json_object_set(issue, key, value);
-        }
+    if (milestone) {
+        json_object_set(issue, "milestone", milestone);
     }
-    times_touch(exchange->fake, issue);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *given = json_object_get(body, lists[i]);
+        if (!given) {
+            continue;
+        }
+        json_t *names = json_array();
+        json_array_foreach(given, k, name) {
+            names_add(names, json_string_value(name));
+        }
+        json_object_set_new(issue, lists[i], names);
+    }
     return true;
 }
 
+#define TEXT SCHEMA_TEXT
+#define NOTHING SCHEMA_NULL
+#define PARTS                                                                                      \
+    {"body", TEXT | NOTHING, false, NULL}, {"labels", SCHEMA_NAMES, false, NULL},                  \
+        {"assignees", SCHEMA_NAMES, false, NULL}, {                                                \
+        "milestone", SCHEMA_NUMBER | NOTHING, false, NULL                                          \
+    }
+
 void handle_issue_patch(struct http_exchange *exchange) {
-    static const char *const allowed[] = {"title", "body", "state", "state_reason", NULL};
+    static const struct field fields[] = {
+        {"title", TEXT, false, NULL},
+        {"state", TEXT, false, "open closed"},
+        {"state_reason", TEXT | NOTHING, false, "completed not_planned duplicate reopened"},
+        PARTS,
+        {0}};
     json_t *issue = find_issue(exchange, false);
-    json_t *body = issue ? exchange_body(exchange, "Issue", allowed) : NULL;
+    json_t *body = issue ? exchange_fields(exchange, "Issue", fields) : NULL;
+    static const char *const same[] = {"title", "body"};
     if (!body) {
         return;
     }
-    if (change_issue(exchange, issue, body)) {
+    if (set_parts(exchange, issue, body)) {
+        for (size_t i = 0; i < 2; i++) {
+            json_t *value = json_object_get(body, same[i]);
+            if (value) {
+                json_object_set(issue, same[i], value);
+            }
+        }
+        if (json_object_get(body, "state")) {
+            issue_set_state(exchange->fake, issue, text_of(body, "state"),
+                            text_of(body, "state_reason"));
+        }
+        times_touch(exchange->fake, issue);
         respond_json(exchange, 200, shape_issue(exchange->fake, exchange->repository, issue));
+    }
+    json_decref(body);
+}
+
+void handle_issues_post(struct http_exchange *exchange) {
+    static const struct field fields[] = {{"title", TEXT, true, NULL}, PARTS, {0}};
+    struct fake *fake = exchange->fake;
+    json_t *list = json_object_get(exchange->repository, "issues"), *issue;
+    json_t *body = exchange_fields(exchange, "Issue", fields);
+    json_int_t number = 0;
+    size_t i;
+    if (!body) {
+        return;
+    }
+    json_array_foreach(list, i, issue) {
+        number = number_of(issue, "number") > number ? number_of(issue, "number") : number;
+    }
+    json_t *words = json_object_get(body, "body");
+    issue = json_pack("{s:I, s:O, s:O, s:o, s:o, s:o, s:n}", "number", number + 1, "title",
+                      json_object_get(body, "title"), "body", words ? words : json_null(), "user",
+                      app_login(fake), "created_at", fake_now(fake), "updated_at", fake_now(fake),
+                      "closed_at");
+    state_fill_issue(fake, exchange->repository, issue);
+    if (set_parts(exchange, issue, body)) {
+        json_t *shape = shape_issue(fake, exchange->repository, issue);
+        list_add(list, issue);
+        AUTO_FREE char *url = strdup(text_of(shape, "url"));
+        respond_json(exchange, 201, shape);
+        response_header(exchange, "Location", url);
+    } else {
+        json_decref(issue);
     }
     json_decref(body);
 }
@@ -187,7 +277,7 @@ void handle_labels_post(struct http_exchange *exchange) {
     } else {
         json_t *labels = json_object_get(issue, "labels");
         json_array_foreach(wanted, i, name) {
-            if (find_label(labels, json_string_value(name)) == SIZE_MAX) {
+            if (names_find(labels, json_string_value(name)) == SIZE_MAX) {
                 json_array_append(labels, name);
                 times_touch(exchange->fake, issue);
             }
@@ -203,7 +293,7 @@ void handle_label_delete(struct http_exchange *exchange) {
     if (!issue) {
         return;
     }
-    size_t at = find_label(labels, exchange->parameters[3]);
+    size_t at = names_find(labels, exchange->parameters[3]);
     if (at == SIZE_MAX) {
         respond_error(exchange, 404, "Label does not exist");
         return;
@@ -211,4 +301,32 @@ void handle_label_delete(struct http_exchange *exchange) {
     json_array_remove(labels, at);
     times_touch(exchange->fake, issue);
     respond_labels(exchange, issue);
+}
+
+/* Replaces all; an empty body takes all off. */
+void handle_labels_put(struct http_exchange *exchange) {
+    static const struct field fields[] = {{"labels", SCHEMA_NAMES, false, NULL}, {0}};
+    json_t *issue = find_issue(exchange, false), *name, *names = json_array();
+    json_t *body = issue ? exchange_fields(exchange, "Label", fields) : NULL;
+    size_t i;
+    if (!body) {
+        json_decref(names);
+        return;
+    }
+    json_array_foreach(json_object_get(body, "labels"), i, name) {
+        names_add(names, json_string_value(name));
+    }
+    json_object_set_new(issue, "labels", names);
+    times_touch(exchange->fake, issue);
+    json_decref(body);
+    respond_labels(exchange, issue);
+}
+
+void handle_labels_delete(struct http_exchange *exchange) {
+    json_t *issue = find_issue(exchange, false);
+    if (issue) {
+        json_array_clear(json_object_get(issue, "labels"));
+        times_touch(exchange->fake, issue);
+        respond_empty(exchange, 204);
+    }
 }

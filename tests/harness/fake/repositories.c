@@ -8,6 +8,7 @@
 #include "fake/response.h"
 #include "fake/shapes.h"
 #include "fake/state.h"
+#include "fake/state_fill.h"
 
 #include <string.h>
 #include <strings.h>
@@ -44,11 +45,9 @@ static json_t *find_formerly(const json_t *list, const char *full_name) {
 }
 
 static json_t *create_repository(struct http_exchange *exchange, const char *full_name) {
-    return list_add(state_list(exchange->fake, "repositories"),
-                    json_pack("{s:s, s:I, s:b, s:[], s:[], s:[], s:[], s:[], s:[]}", "full_name",
-                              full_name, "id", state_new_id(exchange->fake), "private", 0,
-                              "former_names", "issues", "comments", "review_comments",
-                              "collaborators", "teams"));
+    json_t *repository = json_pack("{s:s}", "full_name", full_name);
+    state_fill_repository(exchange->fake, repository);
+    return list_add(state_list(exchange->fake, "repositories"), repository);
 }
 
 enum reach reach_repository(struct http_exchange *exchange) {

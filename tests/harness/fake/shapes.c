@@ -135,8 +135,7 @@ static size_t count_comments(const json_t *repository, json_int_t number) {
     return count;
 }
 
-/* The state has only a label's name. Its id is a hash of the name. */
-static json_int_t label_id(const char *name) {
+json_int_t name_id(const char *name) {
     uint32_t hash = 2166136261u; /* FNV-1a */
     for (; *name; name++) {
         hash = (hash ^ (unsigned char)*name) * 16777619u;
@@ -144,26 +143,76 @@ static json_int_t label_id(const char *name) {
     return hash;
 }
 
+json_t *shape_label(struct fake *fake, json_t *repository, const char *name) {
+    const json_t *label = list_find(json_object_get(repository, "labels"), "name", name);
+    const char *color = text_of(label, "color");
+    json_int_t id = name_id(name);
+    return json_pack(
+        "{s:I, s:o, s:o, s:s, s:s, s:b, s:s?}", "id", id, "node_id", node_id("LA", id), "url",
+        json_sprintf("%s/repos/%s/labels/%s", fake->origin, text_of(repository, "full_name"), name),
+        "name", name, "color", color ? color : "ededed", "default", 0, "description",
+        text_of(label, "description"));
+}
+
 json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue) {
     json_t *shapes = json_array(), *name;
     size_t i;
     json_array_foreach(json_object_get(issue, "labels"), i, name) {
-        json_int_t id = label_id(json_string_value(name));
-        json_array_append_new(
-            shapes,
-            json_pack("{s:I, s:o, s:o, s:O, s:s, s:b, s:n}", "id", id, "node_id", node_id("LA", id),
-                      "url",
-                      json_sprintf("%s/repos/%s/labels/%s", fake->origin,
-                                   text_of(repository, "full_name"), json_string_value(name)),
-                      "name", name, "color", "ededed", "default", 0, "description"));
+        json_array_append_new(shapes, shape_label(fake, repository, json_string_value(name)));
     }
     return shapes;
+}
+
+static int count_of_milestone(const json_t *repository, json_int_t number, const char *state) {
+    int count = 0;
+    size_t i;
+    json_t *issue;
+    json_array_foreach(json_object_get(repository, "issues"), i, issue) {
+        count +=
+            number_of(issue, "milestone") == number && strcmp(text_of(issue, "state"), state) == 0;
+    }
+    return count;
+}
+
+json_t *shape_milestone(struct fake *fake, json_t *repository, json_t *milestone) {
+    static const char *const same[] = {"id",         "number",      "title",
+                                       "state",      "description", "created_at",
+                                       "updated_at", "closed_at",   "due_on"};
+    const char *full_name = text_of(repository, "full_name");
+    json_int_t number = number_of(milestone, "number");
+    json_t *url = json_sprintf("%s/repos/%s/milestones/%" JSON_INTEGER_FORMAT, fake->origin,
+                               full_name, number);
+    json_t *shape = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "labels_url",
+        json_sprintf("%s/labels", json_string_value(url)), "url", url, "html_url",
+        json_sprintf("https://github.com/%s/milestone/%" JSON_INTEGER_FORMAT, full_name, number),
+        "node_id", node_id("MI", number_of(milestone, "id")), "creator",
+        shape_user(fake, text_of(milestone, "creator")), "open_issues",
+        count_of_milestone(repository, number, "open"), "closed_issues",
+        count_of_milestone(repository, number, "closed"));
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        json_object_set(shape, same[i], json_object_get(milestone, same[i]));
+    }
+    return shape;
+}
+
+static void put_assignees(struct fake *fake, const json_t *issue, json_t *shape) {
+    json_t *people = json_array(), *login;
+    size_t i;
+    json_array_foreach(json_object_get(issue, "assignees"), i, login) {
+        json_array_append_new(people, shape_user(fake, json_string_value(login)));
+    }
+    json_t *first = json_array_get(people, 0);
+    json_object_set(shape, "assignee", first ? first : json_null());
+    json_object_set_new(shape, "assignees", people);
 }
 
 json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
     const char *full_name = text_of(repository, "full_name");
     json_int_t number = number_of(issue, "number");
     bool is_pull = json_is_true(json_object_get(issue, "pull_request"));
+    json_t *milestone = list_find_number(json_object_get(repository, "milestones"), "number",
+                                         number_of(issue, "milestone"));
     char path[320], pull[320];
     snprintf(path, sizeof path, "/repos/%s/issues/%" JSON_INTEGER_FORMAT, full_name, number);
     snprintf(pull, sizeof pull, "/repos/%s/pulls/%" JSON_INTEGER_FORMAT, full_name, number);
@@ -182,12 +231,15 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
         json_object_get(issue, "updated_at"), "user", shape_user(fake, text_of(issue, "user")),
         "labels", shape_labels(fake, repository, issue), "reactions",
         shape_reactions(fake, path, issue));
-    json_t *rest = json_pack("{s:o, s:o, s:n, s:n, s:n, s:s}", "labels_url",
+    json_t *rest = json_pack("{s:o, s:o, s:o, s:O, s:O, s:s}", "labels_url",
                              json_sprintf("%s%s/labels{/name}", fake->origin, path), "events_url",
-                             json_sprintf("%s%s/events", fake->origin, path), "assignee",
-                             "milestone", "closed_at", "author_association", "NONE");
+                             json_sprintf("%s%s/events", fake->origin, path), "milestone",
+                             milestone ? shape_milestone(fake, repository, milestone) : json_null(),
+                             "closed_at", json_object_get(issue, "closed_at"), "state_reason",
+                             json_object_get(issue, "state_reason"), "author_association", "NONE");
     json_object_update(shape, rest);
     json_decref(rest);
+    put_assignees(fake, issue, shape);
     if (is_pull) {
         const char *html = text_of(shape, "html_url");
         json_object_set_new(shape, "pull_request",
@@ -312,10 +364,10 @@ static const struct {
 /* The members that the state does not have. */
 static json_t *repository_constants(void) {
     json_t *shape =
-        json_pack("{s:n, s:b, s:s, s:n, s:n, s:n, s:n, s:b, s:i, s:s, s:s, s:s}", "description",
-                  "fork", 0, "default_branch", "main", "homepage", "language", "mirror_url",
-                  "license", "disabled", 0, "size", 0, "pushed_at", "2025-01-01T00:00:00Z",
-                  "created_at", "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z");
+        json_pack("{s:n, s:b, s:n, s:n, s:n, s:n, s:b, s:i, s:s, s:s, s:s}", "description", "fork",
+                  0, "homepage", "language", "mirror_url", "license", "disabled", 0, "size", 0,
+                  "pushed_at", "2025-01-01T00:00:00Z", "created_at", "2025-01-01T00:00:00Z",
+                  "updated_at", "2025-01-01T00:00:00Z");
     static const char *const counts[] = {
         "forks",          "forks_count",   "stargazers_count", "watchers",
         "watchers_count", "network_count", "subscribers_count"};
@@ -367,6 +419,7 @@ json_t *shape_repository(struct fake *fake, json_t *repository) {
     json_object_update(shape, constants);
     json_decref(constants);
     json_object_set(shape, "archived", json_object_get(repository, "archived"));
+    json_object_set(shape, "default_branch", json_object_get(repository, "default_branch"));
     for (size_t i = 0; i < sizeof repository_urls / sizeof *repository_urls; i++) {
         json_object_set_new(
             shape, repository_urls[i].name,

@@ -11,6 +11,12 @@ json_t *shape_account(struct fake *fake, const char *login);
 json_t *shape_membership(struct fake *fake, json_t *organization, json_t *member);
 json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue);
 json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue);
+json_t *shape_label(struct fake *fake, json_t *repository, const char *name);
+json_t *shape_milestone(struct fake *fake, json_t *repository, json_t *milestone);
+/* The app itself, as GET /app shows it. */
+json_t *shape_app(struct fake *fake);
+/* The id of what the state has by name only: a hash. */
+json_int_t name_id(const char *name);
 json_t *shape_comment(struct fake *fake, json_t *repository, json_t *comment);
 json_t *shape_review_comment(struct fake *fake, json_t *repository, json_t *comment);
 json_t *shape_reaction(struct fake *fake, json_t *reaction);

@@ -48,6 +48,17 @@ json_t *list_add(json_t *list, json_t *item) {
     return json_array_append_new(list, item) == 0 ? item : NULL;
 }
 
+void list_remove(json_t *list, const json_t *item) {
+    size_t i;
+    json_t *at;
+    json_array_foreach(list, i, at) {
+        if (at == item) {
+            json_array_remove(list, i);
+            return;
+        }
+    }
+}
+
 json_t *state_whole(const struct fake *fake) {
     return fake->state;
 }

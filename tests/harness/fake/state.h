@@ -32,6 +32,7 @@ json_t *state_user(struct fake *fake, const char *login);
 /* The item of `list` whose `key` is the text (in any case) or the number; borrowed, or NULL. */
 json_t *list_find(const json_t *list, const char *key, const char *text);
 json_t *list_find_number(const json_t *list, const char *key, json_int_t number);
+void list_remove(json_t *list, const json_t *item);
 /* Steals the item; returns it, borrowed. */
 json_t *list_add(json_t *list, json_t *item);
 /* NULL when the member is no text, 0 when it is no number. */

@@ -2,6 +2,7 @@
 /* Fills in what a state leaves out, so that all other modules find each member. */
 #include "fake/state_fill.h"
 
+#include "fake/fields.h"
 #include "fake/state.h"
 
 #include <string.h>
@@ -63,32 +64,167 @@ static void fill_updated_at(const json_t *repository, json_t *issue) {
     fill(issue, "updated_at", json_string(latest));
 }
 
-static void fill_repository(struct fake *fake, json_t *repository) {
+/* Absent: a branch of its own, whose commit is made of the names. */
+static void fill_branch(json_t *repository, json_t *issue, const char *key, const char *ref) {
+    char text[400], sha[FAKE_SHA_BYTES];
+    fill(issue, key, json_object());
+    json_t *branch = json_object_get(issue, key);
+    fill(branch, "ref", json_string(ref));
+    snprintf(text, sizeof text, "%s:%s", text_of(repository, "full_name"), text_of(branch, "ref"));
+    fake_sha(text, sha);
+    fill(branch, "sha", json_string(sha));
+}
+
+static void fill_commits(json_t *pull) {
+    size_t i;
+    json_t *commit;
+    const char *parent = text_of(json_object_get(pull, "base"), "sha");
+    json_array_foreach(json_object_get(pull, "commits"), i, commit) {
+        fill(commit, "message", json_string("A commit"));
+        fill(commit, "author", json_object());
+        json_t *author = json_object_get(commit, "author");
+        fill(author, "name", json_string("A. Author"));
+        fill(author, "email", json_string("author@example.org"));
+        fill(author, "date", json_string(LONG_AGO));
+        fill(commit, "parents", json_pack("[s]", parent));
+        parent = text_of(commit, "sha");
+    }
+}
+
+static void fill_pull(struct fake *fake, json_t *repository, json_t *pull) {
+    char ref[40];
+    size_t i;
+    json_t *item;
+    snprintf(ref, sizeof ref, "pull-%" JSON_INTEGER_FORMAT, number_of(pull, "number"));
+    json_t *commits = filled_list(pull, "commits");
+    /* The last commit is the head. */
+    const char *last = text_of(json_array_get(commits, json_array_size(commits) - 1), "sha");
+    if (last && !json_object_get(json_object_get(pull, "head"), "sha")) {
+        fill(pull, "head", json_object());
+        json_object_set_new(json_object_get(pull, "head"), "sha", json_string(last));
+    }
+    fill_branch(repository, pull, "head", ref);
+    fill_branch(repository, pull, "base", text_of(repository, "default_branch"));
+    fill_commits(pull);
+    fill(pull, "draft", json_false());
+    fill(pull, "mergeable", json_true());
+    fill(pull, "merge_commit_sha", json_null());
+    fill(pull, "merged_by", json_null());
+    filled_list(pull, "requested_reviewers");
+    json_array_foreach(filled_list(pull, "files"), i, item) {
+        fill(item, "status", json_string("modified"));
+        fill(item, "additions", json_integer(1));
+        fill(item, "deletions", json_integer(0));
+    }
+    json_array_foreach(filled_list(pull, "reviews"), i, item) {
+        fill_id(fake, item);
+        fill(item, "user", json_null());
+        fill(item, "state", json_string("COMMENTED"));
+        fill(item, "body", json_string(""));
+        fill(item, "commit_id", json_incref(json_object_get(json_object_get(pull, "head"), "sha")));
+        fill(item, "submitted_at", json_string(LONG_AGO));
+    }
+}
+
+void state_fill_issue(struct fake *fake, json_t *repository, json_t *issue) {
+    fill_id(fake, issue);
+    fill(issue, "title", json_string("Untitled"));
+    fill(issue, "body", json_null());
+    fill(issue, "user", json_null());
+    fill(issue, "state", json_string("open"));
+    fill(issue, "locked", json_false());
+    fill(issue, "deleted", json_false());
+    fill(issue, "pull_request", json_false());
+    fill(issue, "created_at", json_string(LONG_AGO));
+    fill(issue, "merged_at", json_null());
+    fill(issue, "milestone", json_null());
+    fill(issue, "state_reason", json_null());
+    filled_list(issue, "labels");
+    filled_list(issue, "assignees");
+    fill_reactions(fake, issue);
+    if (json_is_true(json_object_get(issue, "pull_request"))) {
+        fill_pull(fake, repository, issue);
+    }
+}
+
+/* Check runs and statuses. */
+static void fill_checks(struct fake *fake, json_t *repository) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(filled_list(repository, "check_runs"), i, item) {
+        fill_id(fake, item);
+        bool ended = json_is_string(json_object_get(item, "conclusion"));
+        fill(item, "status", json_string(ended ? "completed" : "queued"));
+        fill(item, "conclusion", json_null());
+        fill(item, "external_id", json_string(""));
+        fill(item, "details_url", json_null());
+        fill(item, "started_at", json_string(LONG_AGO));
+        fill(item, "completed_at", ended ? json_string(LONG_AGO) : json_null());
+        fill(item, "output", json_object());
+        filled_list(item, "actions");
+        fill(item, "app", json_string(fake->app_slug));
+    }
+    json_array_foreach(filled_list(repository, "check_suites"), i, item) {
+        fill_id(fake, item);
+        fill(item, "head_branch", json_null());
+        fill(item, "app", json_string(fake->app_slug));
+        fill(item, "created_at", json_string(LONG_AGO));
+    }
+    json_array_foreach(filled_list(repository, "statuses"), i, item) {
+        fill_id(fake, item);
+        fill(item, "context", json_string("default"));
+        fill(item, "description", json_null());
+        fill(item, "target_url", json_null());
+        fill(item, "creator", json_null());
+        fill(item, "created_at", json_string(LONG_AGO));
+        fill(item, "updated_at", json_incref(json_object_get(item, "created_at")));
+    }
+}
+
+static void fill_labels_and_milestones(struct fake *fake, json_t *repository) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(filled_list(repository, "labels"), i, item) {
+        fill(item, "color", json_string("ededed"));
+        fill(item, "description", json_null());
+    }
+    json_array_foreach(filled_list(repository, "milestones"), i, item) {
+        fill_id(fake, item);
+        fill(item, "title", json_string("Untitled"));
+        fill(item, "state", json_string("open"));
+        fill(item, "description", json_null());
+        fill(item, "due_on", json_null());
+        fill(item, "creator", json_null());
+        fill(item, "created_at", json_string(LONG_AGO));
+        fill(item, "updated_at", json_incref(json_object_get(item, "created_at")));
+        fill(item, "closed_at", json_null());
+    }
+}
+
+void state_fill_repository(struct fake *fake, json_t *repository) {
     fill_id(fake, repository);
+    fill(repository, "default_branch", json_string("main"));
     fill(repository, "private", json_false());
     fill(repository, "archived", json_false());
     filled_list(repository, "former_names");
     size_t i;
     json_t *issue;
     json_array_foreach(filled_list(repository, "issues"), i, issue) {
-        fill_id(fake, issue);
-        fill(issue, "title", json_string("Untitled"));
-        fill(issue, "body", json_null());
-        fill(issue, "user", json_null());
-        fill(issue, "state", json_string("open"));
-        fill(issue, "locked", json_false());
-        fill(issue, "deleted", json_false());
-        fill(issue, "pull_request", json_false());
-        fill(issue, "created_at", json_string(LONG_AGO));
-        fill(issue, "merged_at", json_null());
-        filled_list(issue, "labels");
-        fill_reactions(fake, issue);
+        state_fill_issue(fake, repository, issue);
     }
     fill_comments(fake, filled_list(repository, "comments"));
     json_array_foreach(json_object_get(repository, "issues"), i, issue) {
         fill_updated_at(repository, issue);
+        bool is_open = strcmp(text_of(issue, "state"), "open") == 0;
+        fill(issue, "closed_at",
+             is_open ? json_null() : json_incref(json_object_get(issue, "updated_at")));
     }
     fill_comments(fake, filled_list(repository, "review_comments"));
+    filled_list(repository, "contents");
+    filled_list(repository, "collaborators");
+    filled_list(repository, "teams");
+    fill_labels_and_milestones(fake, repository);
+    fill_checks(fake, repository);
 }
 
 static void fill_user(struct fake *fake, json_t *users, const char *login, json_t *id) {
@@ -114,6 +250,8 @@ static void fill_collaborators(struct fake *fake, json_t *repository, json_t *us
 static void fill_organization(struct fake *fake, json_t *organization, json_t *users) {
     fill_id(fake, organization);
     fill(organization, "base_role", json_string("read"));
+    filled_list(organization, "teams");
+    filled_list(organization, "projects");
     size_t i;
     json_t *member;
     json_array_foreach(filled_list(organization, "members"), i, member) {
@@ -157,7 +295,7 @@ void state_fill(struct fake *fake, json_t *state) {
         fill_organization(fake, item, users);
     }
     json_array_foreach(json_object_get(state, "repositories"), i, item) {
-        fill_repository(fake, item);
+        state_fill_repository(fake, item);
         fill_collaborators(fake, item, users);
     }
     json_array_foreach(json_object_get(state, "installations"), i, item) {

@@ -6,5 +6,8 @@
 #include "fake/instance.h"
 
 void state_fill(struct fake *fake, json_t *state);
+/* The same of a part that a handler adds. */
+void state_fill_repository(struct fake *fake, json_t *repository);
+void state_fill_issue(struct fake *fake, json_t *repository, json_t *issue);
 
 #endif

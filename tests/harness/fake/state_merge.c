@@ -11,7 +11,19 @@
 /* The keys that name an item, in this order. */
 static const char *const names[] = {"full_name", "login", "slug", "number", "id"};
 
-static json_t *find_item(const json_t *list, const json_t *item) {
+/* Items of these lists have another name. */
+static const struct {
+    const char *list, *name;
+} other_names[] = {
+    {"labels", "name"}, {"contents", "path"}, {"files", "filename"}, {"commits", "sha"}};
+
+static json_t *find_item(const char *key, const json_t *list, const json_t *item) {
+    for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++) {
+        const char *name = text_of(item, other_names[i].name);
+        if (name && strcmp(key, other_names[i].list) == 0) {
+            return list_find(list, other_names[i].name, name);
+        }
+    }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         json_t *name = json_object_get(item, names[i]);
         if (json_is_string(name)) {
@@ -24,27 +36,16 @@ static json_t *find_item(const json_t *list, const json_t *item) {
     return NULL;
 }
 
-static void remove_item(json_t *list, const json_t *item) {
-    size_t i;
-    json_t *at;
-    json_array_foreach(list, i, at) {
-        if (at == item) {
-            json_array_remove(list, i);
-            return;
-        }
-    }
-}
-
-static int merge_list(json_t *into, const json_t *changes, struct error *err) {
+static int merge_list(const char *key, json_t *into, const json_t *changes, struct error *err) {
     size_t i;
     json_t *change;
     json_array_foreach(changes, i, change) {
-        json_t *item = find_item(into, change);
+        json_t *item = find_item(key, into, change);
         if (json_is_true(json_object_get(change, "_remove"))) {
             if (!item) {
                 return error_set(err, "there is no such item to remove");
             }
-            remove_item(into, item);
+            list_remove(into, item);
         } else if (item) {
             if (state_merge(item, change, err) < 0) {
                 return -1;
@@ -68,7 +69,7 @@ int state_merge(json_t *into, const json_t *changes, struct error *err) {
         if (json_is_null(change)) {
             json_object_del(into, key);
         } else if (lists) {
-            result = merge_list(old, change, err);
+            result = merge_list(key, old, change, err);
         } else if (json_is_object(old) && json_is_object(change)) {
             result = state_merge(old, change, err);
         } else {

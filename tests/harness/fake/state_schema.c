@@ -291,7 +291,7 @@ void schema_describe(unsigned kinds, char *out, size_t bytes) {
     }
 }
 
-static unsigned kinds_of(const json_t *value) {
+unsigned schema_kinds_of(const json_t *value) {
     unsigned kinds = SCHEMA_LIST | SCHEMA_TABLES | SCHEMA_NAMES;
     size_t i;
     json_t *item;
@@ -320,7 +320,7 @@ static unsigned kinds_of(const json_t *value) {
 }
 
 static int check_value(const json_t *value, const struct schema_key *key, struct error *err) {
-    if (!(kinds_of(value) & key->kinds)) {
+    if (!(schema_kinds_of(value) & key->kinds)) {
         char wanted[128];
         schema_describe(key->kinds, wanted, sizeof wanted);
         return error_set(err, "%s is not %s", key->name, wanted);

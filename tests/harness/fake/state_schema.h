@@ -41,6 +41,8 @@ extern const struct schema state_schema;
 
 /* NULL: there is no such key. */
 const struct schema_key *schema_find(const struct schema *schema, const char *name);
+/* All kinds that the value is of. */
+unsigned schema_kinds_of(const json_t *value);
 /* The kinds as text: "a text or a list". */
 void schema_describe(unsigned kinds, char *out, size_t bytes);
 /* Checks a whole table. 0, or -1 with the way to what is wrong. */

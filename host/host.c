@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_memory.h"
 #include "base/loop.h"
 #include "base/process.h"
 #include "broker/broker.h"
@@ -174,6 +175,11 @@ static const struct description *describe(void *context, size_t index, bool *mor
     return dispatch_description(host->dispatch, index, more);
 }
 
+static void request(void *context, struct broker_request *request) {
+    struct host *host = context;
+    broker_submit(host->broker, request);
+}
+
 static void explain(void *context, struct explain *question) {
     const struct host *host = context;
     dispatch_explain(host->dispatch, question);
@@ -335,8 +341,10 @@ static int start_console(struct host *host, struct error *err) {
                                       .append_status = append_status,
                                       .describe = describe,
                                       .explain = explain,
+                                      .request = request,
                                       .on_changed = on_changed,
                                       .context = host};
+    log_memory_start();
     int result = console_new(&options, &host->console, err);
     secret_finish(&host->admin_token);
     secret_finish(&host->read_token);
@@ -423,8 +431,9 @@ static void finish(struct host *host) {
     /* Ingest waits for the inbox, and dispatch for inbox and broker, so those two go last. */
     ingest_free(host->ingest, RESPONSES_GRACE_MS);
     dispatch_close_explanations(host->dispatch);
-    console_free(host->console);
+    console_stop(host->console);
     broker_free(host->broker);
+    console_free(host->console);
     dispatch_settle(host->dispatch);
     inbox_free(host->inbox);
     maintenance_free(host->maintenance);

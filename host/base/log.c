@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/log_memory.h"
 #include "base/log_queue.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -128,6 +129,17 @@ static int put_line(struct buffer *line, enum log_level level, const char *messa
     return buffer_append_text(line, json ? "}\n" : "\n");
 }
 
+/* For the console. */
+static void remember(const struct buffer *line, const struct log_field *fields) {
+    for (const struct log_field *field = fields; field && field->key; field++) {
+        if (field->text && strcmp(field->key, "delivery") == 0) {
+            size_t bytes = field->text_bytes == SIZE_MAX ? strlen(field->text) : field->text_bytes;
+            log_memory_put(line->data, line->bytes, field->text, bytes);
+            return;
+        }
+    }
+}
+
 void log_write(enum log_level level, const char *message, const struct log_field *fields) {
     if (watcher && level >= SNEK_LEVEL_WARNING) {
         watcher(watcher_context, level, message, fields);
@@ -138,6 +150,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     AUTO_BUFFER struct buffer line = BUFFER_INIT(LOG_LINE_MAX);
     if (put_line(&line, level, message, fields) == 0) {
         log_queue_put(line.data, line.bytes, level >= SNEK_LEVEL_WARNING);
+        remember(&line, fields);
     }
 }
 

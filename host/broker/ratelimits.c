@@ -483,7 +483,7 @@ static void pace_searches(struct installation_limits *state, const struct rate_h
 static void count_limit(const struct installation_limits *state, const struct rate_headers *rate) {
     if (rate->resource < RESOURCES && rate->limit >= 0 && rate->remaining >= 0) {
         metrics_rate_limit(state->installation, resource_names[rate->resource], rate->limit,
-                           rate->remaining);
+                           rate->remaining, rate->reset_ms);
     }
 }
 

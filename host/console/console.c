@@ -117,7 +117,6 @@ static void *serve(void *context) {
         mailbox_drain(&console->mailbox);
     }
     inbox_free(console->reads);
-    mailbox_drain(&console->results);
     return NULL;
 }
 
@@ -168,6 +167,7 @@ int console_new(const struct console_options *options, struct console **console,
         return -1;
     }
     made->options = *options;
+    made->started_ms = clock_monotonic_ms();
     assets_init();
     made->stop_mail.open = on_stop;
     made->route = (struct http_route){.path = CONSOLE_PATH "/*",
@@ -190,12 +190,21 @@ const struct http_route *console_route(const struct console *console) {
     return &console->route;
 }
 
+void console_stop(struct console *console) {
+    if (console) {
+        atomic_store(&console->closing, true);
+        mailbox_post(&console->mailbox, &console->stop_mail);
+        pthread_join(console->thread, NULL);
+    }
+}
+
 void console_free(struct console *console) {
     if (!console) {
         return;
     }
-    atomic_store(&console->closing, true);
-    mailbox_post(&console->mailbox, &console->stop_mail);
-    pthread_join(console->thread, NULL);
+    /* Late explanations, and the response to a request that the broker has ended. */
+    mailbox_drain(&console->results);
+    assert(!console->app_view.busy);
+    app_view_finish(&console->app_view);
     finish(console);
 }

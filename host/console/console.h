@@ -32,6 +32,7 @@
 
 struct console;
 struct explain;
+struct broker_request;
 
 struct console_options {
     /* Borrowed until console_free(), like all below. */
@@ -48,6 +49,8 @@ struct console_options {
     const struct description *(*describe)(void *context, size_t index, bool *more);
     /* Passes a question to dispatch. Any thread. */
     void (*explain)(void *context, struct explain *question);
+    /* Passes a request to the broker. Any thread. */
+    void (*request)(void *context, struct broker_request *request);
     /* Holds have changed, or runs are due. Any thread. */
     void (*on_changed)(void *context);
     void *context;
@@ -59,9 +62,9 @@ int console_new(const struct console_options *options, struct console **console,
 /* The row for ingest's table; lives as long as the console. */
 const struct http_route *console_route(const struct console *console);
 
-/* Ends the thread and the sessions. Call it after ingest_free() and before inbox_free(). Takes
- * NULL.
- */
+/* Ends the thread. Call it after ingest_free(). Takes NULL. */
+void console_stop(struct console *console);
+/* Call it after console_stop() and broker_free(), and before inbox_free(). Takes NULL. */
 void console_free(struct console *console);
 
 #endif

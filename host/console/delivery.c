@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* One delivery: what came, what each plugin did with it, step by step, and the payload. */
+#include "base/log_memory.h"
 #include "console/entries.h"
 #include "console/pages.h"
 #include "console/payload_tree.h"
@@ -124,10 +125,54 @@ static void put_copy(struct console_task *task, const struct inbox_entry *entry)
                       "data-copy=\"send-command\">Copy</button></p>\n",
                       entry->event);
     }
+}
+
+static void put_headers(struct buffer *page, const struct inbox_entry *entry) {
     http_page_put(page,
-                  "<h2>Log lines</h2>\n<p>The host keeps no log. Its lines about this delivery "
-                  "contain:</p>\n<pre tabindex=\"0\">delivery=%s</pre>\n",
-                  entry->guid);
+                  "<h2 id=\"headers\">Headers</h2>\n<pre tabindex=\"0\">X-GitHub-Event: %s\n"
+                  "X-GitHub-Delivery: %s</pre>\n<p class=\"hint\">The host stores no other header. "
+                  "It checked the signature before it stored the delivery.</p>\n",
+                  entry->event, entry->guid);
+}
+
+/* The lines that this host remembers: after a restart, the log has the earlier ones. */
+static void put_log(struct console_task *task, const struct inbox_entry *entry) {
+    AUTO_BUFFER struct buffer lines = BUFFER_INIT(LOG_MEMORY_BYTES);
+    struct buffer *page = &task->page;
+    int64_t since_ms;
+    int result = log_memory_find(entry->guid, &lines, &since_ms);
+    http_page_html(page, "<h2 id=\"log\">Log lines</h2>\n");
+    if (lines.bytes > 0) {
+        http_page_html(page, "<pre tabindex=\"0\" class=\"log\">");
+        http_page_text_bytes(page, lines.data, lines.bytes);
+        http_page_html(page, "</pre>\n");
+    }
+    http_page_html(page, result < 0 ? "<p class=\"notice\">There are more.</p>\n" : "");
+    if (entry->received_ms < since_ms || lines.bytes == 0) {
+        http_page_html(page, "<p class=\"hint\">This host remembers its lines since ");
+        view_time(page, since_ms, task->now_ms);
+        http_page_put(page,
+                      ". Earlier ones, and those of other hosts, are in their logs; they contain "
+                      "<code>delivery=%s</code>.</p>\n",
+                      entry->guid);
+    }
+}
+
+static void put_json_log(struct buffer *json, const char *guid) {
+    AUTO_BUFFER struct buffer lines = BUFFER_INIT(LOG_MEMORY_BYTES);
+    int64_t since_ms;
+    (void)log_memory_find(guid, &lines, &since_ms);
+    view_json_open(json, "log", '[');
+    for (char *line = lines.data, *end; line && *line; line = end + 1) {
+        end = strchr(line, '\n');
+        if (!end) {
+            break;
+        }
+        *end = '\0';
+        view_json_text(json, NULL, line);
+    }
+    view_json_close(json, ']');
+    view_json_time(json, "log_since", since_ms);
 }
 
 static void put_payload(struct console_task *task, const struct inbox_entry *entry) {
@@ -182,7 +227,9 @@ static void put_page(struct console_task *task, const struct inbox_show *show) {
     if (show->cut) {
         http_page_html(page, "<p class=\"notice\">It has more requests than are shown here.</p>\n");
     }
+    put_log(task, entry);
     put_payload(task, entry);
+    put_headers(page, entry);
     put_copy(task, entry);
     view_end(page);
 }
@@ -197,6 +244,9 @@ static void put_json(struct console_task *task, const struct inbox_show *show) {
     view_json_close(json, ']');
     steps_put_json(json, show);
     view_json_bool(json, "cut", show->cut);
+    if (show->n_runs > 0) {
+        put_json_log(json, show->runs[0].guid);
+    }
     view_json_close(json, '}');
 }
 

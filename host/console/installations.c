@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The installations that wait for a rate limit or for a permission, and the end of their waits. */
+/* The installations: those that wait for a rate limit or for a permission, the end of their waits,
+ * and the quotas at GitHub. */
 #include "inbox/installations.h"
+#include "console/app_view.h"
 #include "console/pages.h"
 #include "console/room.h"
 #include "console/view.h"
+#include "metrics/metrics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,16 +29,41 @@ static void put_release(struct console_task *task, const char *installation) {
     }
 }
 
-static void put_row(struct console_task *task, const struct inbox_waiting_installation *row) {
+/* GitHub's page of an installation, where its owner accepts permissions. False: not known. */
+static bool find_installation(const struct app_view *view, const char *id,
+                              struct app_installation *found) {
+    for (size_t i = 0; app_view_installation(view, i, found); i++) {
+        if (strcmp(found->id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_parked(struct buffer *page, const struct inbox_waiting_installation *row,
+                       const struct app_installation *at_github) {
+    http_page_html(page, "<li><a href=\"" CONSOLE_PATH "/deliveries?state=parked&amp;plugin=");
+    view_put_part(page, row->plugin);
+    http_page_put(page, "\">%lld parked run%s of %s</a>: ", (long long)row->parked,
+                  row->parked == 1 ? "" : "s", row->plugin);
+    view_long_text(page, row->reason);
+    http_page_html(page, "<br><a href=\"" CONSOLE_PATH "/plugins/");
+    view_put_part(page, row->plugin);
+    http_page_html(page, "#permissions\">Which permission is missing?</a> The owner of the "
+                         "installation accepts it ");
+    if (at_github && *at_github->url) {
+        http_page_put(page, "<a href=\"%s\" rel=\"noreferrer\">on its page at GitHub</a>.</li>\n",
+                      at_github->url);
+    } else {
+        http_page_html(page, "at GitHub, in <em>Settings, Applications, Configure</em>.</li>\n");
+    }
+}
+
+static void put_row(struct console_task *task, const struct inbox_waiting_installation *row,
+                    const struct app_installation *at_github) {
     struct buffer *page = &task->page;
     if (*row->plugin) {
-        http_page_put(page,
-                      "<li><a href=\"" CONSOLE_PATH "/deliveries?state=parked&amp;plugin=%s\">"
-                      "%lld parked runs of %s</a>: ",
-                      row->plugin, (long long)row->parked, row->plugin);
-        view_long_text(page, row->reason);
-        http_page_html(page, " The owner of the installation accepts permissions at GitHub, in "
-                             "<em>Settings, Applications, Configure</em>.</li>\n");
+        put_parked(page, row, at_github);
         return;
     }
     for (size_t i = 0; i < INBOX_RATE_LIMIT_RESOURCES; i++) {
@@ -56,10 +84,11 @@ static bool has_other_before(const struct inbox_installations *found, size_t ind
     return false;
 }
 
-static void put_page(struct console_task *task, const struct inbox_installations *found) {
+static void put_waiting(struct console_task *task, const struct inbox_installations *found,
+                        const struct app_view *view) {
     struct buffer *page = &task->page;
-    view_begin(task, "Installations that wait", true);
-    view_notice(task);
+    struct app_installation at_github;
+    http_page_html(page, "<h2>Waiting</h2>\n");
     if (found->n_rows == 0) {
         http_page_html(page, "<p class=\"health good\">No installation waits for a rate limit or a "
                              "permission.</p>\n");
@@ -69,18 +98,86 @@ static void put_page(struct console_task *task, const struct inbox_installations
         if (has_other_before(found, i)) {
             continue;
         }
-        http_page_put(page, "<section class=\"card\">\n<h2>Installation %s</h2>\n<ul>\n",
-                      installation);
+        bool known = find_installation(view, installation, &at_github);
+        http_page_put(page, "<section class=\"card\">\n<h3>Installation %s %s</h3>\n<ul>\n",
+                      installation, known ? at_github.account : "");
         for (size_t j = i; j < found->n_rows; j++) {
             if (strcmp(found->rows[j].installation, installation) == 0) {
-                put_row(task, &found->rows[j]);
+                put_row(task, &found->rows[j], known ? &at_github : NULL);
             }
         }
         http_page_html(page, "</ul>\n<div class=\"actions\">");
         put_release(task, installation);
         http_page_html(page, "</div>\n</section>\n");
     }
-    view_end(page);
+}
+
+static void put_quota(struct console_task *task, const struct app_view *view,
+                      const struct metrics_quota *quota) {
+    struct buffer *page = &task->page;
+    struct app_installation at_github;
+    bool known = find_installation(view, quota->installation, &at_github);
+    long long share = quota->limit > 0 ? (long long)(quota->remaining * 100 / quota->limit) : 0;
+    http_page_put(page, "<tr><th scope=\"row\">%s %s</th><td>%s</td><td class=\"nowrap\">",
+                  quota->installation, known ? at_github.account : "", quota->resource);
+    http_page_put(page, "%lld of %lld are left</td><td>", (long long)quota->remaining,
+                  (long long)quota->limit);
+    http_page_put(page,
+                  "<svg class=\"%s\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" "
+                  "role=\"img\" aria-label=\"%lld %%\"><rect x=\"0\" y=\"1\" width=\"%lld\" "
+                  "height=\"6\"/></svg></td><td class=\"nowrap\">",
+                  share < 20 ? "bar low" : "bar", share, share);
+    view_time(page, quota->reset_ms, task->now_ms);
+    http_page_html(page, "</td><td class=\"nowrap\">");
+    view_time(page, quota->at_ms, task->now_ms);
+    http_page_html(page, "</td></tr>\n");
+}
+
+static void put_quotas(struct console_task *task, const struct app_view *view) {
+    struct metrics_quota quotas[METRICS_LIMITS_MAX];
+    size_t count = metrics_read_quotas(quotas);
+    struct buffer *page = &task->page;
+    http_page_html(page, "<h2 id=\"quotas\">Quotas at GitHub</h2>\n");
+    if (count == 0) {
+        http_page_html(page, "<p>This host has had no response from GitHub yet.</p>\n");
+        return;
+    }
+    http_page_html(page, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+                         "aria-labelledby=\"quotas\"><table class=\"quotas\">\n<thead><tr><th "
+                         "scope=\"col\">Installation</th><th scope=\"col\">Quota</th><th "
+                         "scope=\"col\">Requests</th><th scope=\"col\">Left</th><th scope=\"col\">"
+                         "Reset</th><th scope=\"col\">Reported</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < count; i++) {
+        put_quota(task, view, &quotas[i]);
+    }
+    http_page_html(page, "</tbody></table></div>\n<p class=\"hint\">By the last responses to this "
+                         "host. After its reset a quota is whole again.</p>\n");
+}
+
+static void put_page(struct console_task *task, const struct inbox_installations *found) {
+    const struct app_view *view = app_view_read(task->console);
+    view_begin(task, "Installations", true);
+    view_notice(task);
+    put_waiting(task, found, view);
+    put_quotas(task, view);
+    view_end(&task->page);
+}
+
+static void put_json_quotas(struct buffer *json) {
+    struct metrics_quota quotas[METRICS_LIMITS_MAX];
+    size_t count = metrics_read_quotas(quotas);
+    view_json_open(json, "quotas", '[');
+    for (size_t i = 0; i < count; i++) {
+        view_json_open(json, NULL, '{');
+        view_json_text(json, "installation", quotas[i].installation);
+        view_json_text(json, "resource", quotas[i].resource);
+        view_json_number(json, "limit", quotas[i].limit);
+        view_json_number(json, "remaining", quotas[i].remaining);
+        view_json_time(json, "reset", quotas[i].reset_ms);
+        view_json_time(json, "reported", quotas[i].at_ms);
+        view_json_close(json, '}');
+    }
+    view_json_close(json, ']');
 }
 
 static void put_json(struct console_task *task, const struct inbox_installations *found) {
@@ -100,6 +197,7 @@ static void put_json(struct console_task *task, const struct inbox_installations
         view_json_close(json, '}');
     }
     view_json_close(json, ']');
+    put_json_quotas(json);
     view_json_close(json, '}');
 }
 

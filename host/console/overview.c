@@ -89,6 +89,21 @@ static void put_number(struct buffer *page, const char *name, int64_t number, co
         (long long)number, name, meaning);
 }
 
+static int64_t oldest_due_ms(const struct inbox_stats *stats) {
+    return stats->oldest_due_ms == INT64_MAX ? 0 : stats->oldest_due_ms;
+}
+
+static void put_oldest(struct console_task *task, const char *name, int64_t time_ms,
+                       const char *none) {
+    http_page_put(&task->page, "<dt>%s</dt><dd>", name);
+    if (time_ms == 0) {
+        http_page_text(&task->page, none);
+    } else {
+        view_time(&task->page, time_ms, task->now_ms);
+    }
+    http_page_html(&task->page, "</dd>\n");
+}
+
 static void put_numbers(struct console_task *task, const struct inbox_stats *stats) {
     struct buffer *page = &task->page;
     http_page_html(page, "<h2 id=\"runs\">Runs</h2>\n<ul class=\"numbers\">\n");
@@ -100,13 +115,10 @@ static void put_numbers(struct console_task *task, const struct inbox_stats *sta
     put_number(page, "parked", stats->parked, "wait for a permission");
     put_number(page, "dead", stats->dead, "failed for good; retry by hand");
     put_number(page, "in doubt", stats->in_doubt, "effects without a recorded response");
-    http_page_html(page, "</ul>\n<p>Oldest due run: ");
-    if (stats->oldest_due_ms == INT64_MAX) {
-        http_page_html(page, "none is queued");
-    } else {
-        view_time(page, stats->oldest_due_ms, task->now_ms);
-    }
-    http_page_html(page, "</p>\n");
+    http_page_html(page, "</ul>\n<h2 id=\"oldest\">The oldest</h2>\n<dl class=\"facts\">\n");
+    put_oldest(task, "run that is due", oldest_due_ms(stats), "no run is queued");
+    put_oldest(task, "effect in doubt", stats->oldest_in_doubt_ms, "none is in doubt");
+    http_page_html(page, "</dl>\n");
 }
 
 static void put_json(struct console_task *task, const struct overview *overview) {
@@ -125,8 +137,8 @@ static void put_json(struct console_task *task, const struct overview *overview)
     view_json_number(json, "not_configured", stats->not_configured);
     view_json_close(json, '}');
     view_json_number(json, "effects_in_doubt", stats->in_doubt);
-    view_json_time(json, "oldest_due",
-                   stats->oldest_due_ms == INT64_MAX ? 0 : stats->oldest_due_ms);
+    view_json_time(json, "oldest_due", oldest_due_ms(stats));
+    view_json_time(json, "oldest_in_doubt", stats->oldest_in_doubt_ms);
     chart_put_json(json, &overview->series);
     view_json_raw(json, "status", &overview->status.json);
     view_json_close(json, '}');

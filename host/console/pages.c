@@ -19,6 +19,7 @@ const struct console_page console_pages[] = {
     {.path = "/failures/preview", .is_action = true, .handle = action_preview},
     {.path = "/failures/apply", .is_action = true, .handle = action_apply},
     {.path = "/plugins", .menu = "Plugins", .handle = page_plugins},
+    {.path = "/plugins", .has_rest = true, .handle = page_plugin},
     {.path = "/plugins", .has_rest = true, .is_action = true, .handle = action_plugin},
     {.path = "/installations", .menu = "Installations", .handle = page_installations},
     {.path = "/installations", .has_rest = true, .is_action = true, .handle = action_installation},

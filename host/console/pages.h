@@ -34,6 +34,7 @@ void page_failures(struct console_task *task);
 void action_preview(struct console_task *task);
 void action_apply(struct console_task *task);
 void page_plugins(struct console_task *task);
+void page_plugin(struct console_task *task);
 void action_plugin(struct console_task *task);
 void page_installations(struct console_task *task);
 void action_installation(struct console_task *task);

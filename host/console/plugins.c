@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The plugins: their state, what they declare and what they have to do; pause, resume and release.
  */
+#include "console/plugins.h"
+#include "base/clock.h"
 #include "console/pages.h"
 #include "console/room.h"
 #include "console/search.h"
@@ -8,6 +10,7 @@
 #include "console/view.h"
 #include "inbox/console.h"
 #include "inbox/holds.h"
+#include "metrics/metrics.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -213,6 +216,33 @@ static bool put_holds(struct console_task *task, const struct plugins *plugins, 
     return is_paused;
 }
 
+/* The worker on this host. */
+static void put_worker(struct buffer *page, const char *plugin, const struct config_plugin *config,
+                       int64_t host_ms) {
+    struct metrics_worker worker;
+    char ran[VIEW_DURATION_MAX];
+    if (!metrics_read_worker(plugin, &worker)) {
+        return;
+    }
+    view_duration(worker.ran_ms, ran);
+    http_page_html(page, "<dl class=\"facts\"><dt>Worker here</dt><dd>");
+    if (worker.memory_bytes > 0) {
+        http_page_put(page, "%lld of %u MiB<br>", (long long)(worker.memory_bytes >> 20),
+                      config->memory_mib);
+    }
+    http_page_put(page, "%lld of %u runs at once; since the host's start its runs took %s",
+                  (long long)worker.runs_now, config->concurrency, ran);
+    if (host_ms > 0) {
+        int64_t use = worker.ran_ms * 1000 / (host_ms * config->concurrency);
+        http_page_put(page, " (%lld.%lld %% of its capacity)", (long long)(use / 10),
+                      (long long)(use % 10));
+    }
+    http_page_put(page,
+                  worker.deaths > 0 ? "<br><strong>it died %lld times</strong></dd></dl>\n"
+                                    : "<br>it died %lld times</dd></dl>\n",
+                  (long long)worker.deaths);
+}
+
 static void put_plugin(struct console_task *task, const struct plugins *plugins, size_t index,
                        const struct description *description) {
     struct buffer *page = &task->page;
@@ -222,8 +252,10 @@ static void put_plugin(struct console_task *task, const struct plugins *plugins,
     status_text(&plugins->status, path, state);
     snprintf(path, sizeof path, "plugins[%zu].sandbox", index);
     status_text(&plugins->status, path, sandbox);
-    http_page_put(page, "<section class=\"card\">\n<h2>%s <span class=\"soft\">%s</span> ",
-                  description->name, description->version);
+    http_page_html(page, "<section class=\"card\">\n<h2><a href=\"" CONSOLE_PATH "/plugins/");
+    view_put_part(page, description->name);
+    http_page_put(page, "\">%s</a> <span class=\"soft\">%s</span> ", description->name,
+                  description->version);
     view_state(page, state);
     http_page_html(page, "</h2>\n");
     http_page_put(page, "<p>%s</p>\n<p>Sandbox ", description->summary);
@@ -233,6 +265,8 @@ static void put_plugin(struct console_task *task, const struct plugins *plugins,
         put_sparkline(page, runs);
         put_counts(page, runs);
     }
+    put_worker(page, description->name, config_of(task, index),
+               clock_monotonic_ms() - task->console->started_ms);
     bool is_paused = put_holds(task, plugins, description->name);
     put_description(task, index, description);
     if (!is_paused) {
@@ -257,7 +291,38 @@ static void put_page(struct console_task *task, const struct plugins *plugins) {
     view_end(&task->page);
 }
 
+int plugins_put_one(struct console_task *task, size_t index,
+                    const struct description *description) {
+    struct plugins plugins;
+    struct error err;
+    char title[CONSOLE_PATH_MAX];
+    int result = load(task, &plugins, &err);
+    if (result < 0) {
+        view_store_failed(task, &err);
+    } else {
+        snprintf(title, sizeof title, "Plugin %s", description->name);
+        view_begin(task, title, true);
+        view_notice(task);
+        put_plugin(task, &plugins, index, description);
+    }
+    finish(&plugins);
+    return result;
+}
+
 /* ---- JSON ---- */
+
+void plugins_put_json_worker(struct buffer *json, const char *plugin) {
+    struct metrics_worker worker;
+    if (!metrics_read_worker(plugin, &worker)) {
+        return;
+    }
+    view_json_open(json, "worker", '{');
+    view_json_number(json, "memory_bytes", (int64_t)worker.memory_bytes);
+    view_json_number(json, "runs", (int64_t)worker.runs_now);
+    view_json_number(json, "ran_ms", worker.ran_ms);
+    view_json_number(json, "deaths", (int64_t)worker.deaths);
+    view_json_close(json, '}');
+}
 
 static void put_json(struct console_task *task, const struct plugins *plugins) {
     struct buffer *json = &task->page;
@@ -273,6 +338,7 @@ static void put_json(struct console_task *task, const struct plugins *plugins) {
         view_json_number(json, "running", runs->running);
         view_json_number(json, "parked", runs->parked);
         view_json_number(json, "dead", runs->dead);
+        plugins_put_json_worker(json, runs->plugin);
         view_json_close(json, '}');
     }
     view_json_close(json, ']');

@@ -3,6 +3,7 @@
 #ifndef SNEK_CONSOLE_ROOM_H
 #define SNEK_CONSOLE_ROOM_H
 
+#include "console/app_view.h"
 #include "console/task.h"
 #include "dispatch/explain.h"
 
@@ -22,6 +23,8 @@ struct console {
     struct mail stop_mail;
     /* The host stops, so nobody responds to explanations. */
     atomic_bool closing;
+    /* Monotonic clock. */
+    int64_t started_ms;
 
     /* Only the console's thread uses the members below. */
     bool stopping;
@@ -29,6 +32,7 @@ struct console {
     struct mailbox results;
     /* NULL until the first page that reads. */
     struct inbox *reads;
+    struct app_view app_view;
 };
 
 /* The console's thread. Both run an operation to its end and return its result; `err` says why it

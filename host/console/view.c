@@ -153,15 +153,16 @@ void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
 void view_state(struct buffer *page, const char *state) {
     static const struct {
         const char *state, *kind;
-    } kinds[] = {{"done", "good"},       {"ready", "good"},      {"completed", "good"},
-                 {"skipped", "calm"},    {"superseded", "calm"}, {"unsent", "calm"},
-                 {"dead", "bad"},        {"in doubt", "bad"},    {"intended", "bad"},
-                 {"quarantined", "bad"}, {"parked", "held"},     {"held", "held"},
-                 {"paused", "held"},     {"waiting", "held"},    {"to be retried", "held"},
-                 {"dry run", "calm"},    {"replayed", "calm"},   {"running", "live"},
-                 {"queued", "live"},     {"blocked", "held"},    {"suspect", "bad"},
-                 {"full", "good"},       {"partial", "held"},    {"off", "bad"},
-                 {"rejected", "bad"}};
+    } kinds[] = {{"done", "good"},       {"ready", "good"},        {"completed", "good"},
+                 {"skipped", "calm"},    {"superseded", "calm"},   {"unsent", "calm"},
+                 {"dead", "bad"},        {"in doubt", "bad"},      {"intended", "bad"},
+                 {"quarantined", "bad"}, {"parked", "held"},       {"held", "held"},
+                 {"paused", "held"},     {"waiting", "held"},      {"to be retried", "held"},
+                 {"dry run", "calm"},    {"replayed", "calm"},     {"running", "live"},
+                 {"queued", "live"},     {"blocked", "held"},      {"suspect", "bad"},
+                 {"full", "good"},       {"partial", "held"},      {"off", "bad"},
+                 {"rejected", "bad"},    {"granted", "good"},      {"subscribed", "good"},
+                 {"missing", "bad"},     {"not subscribed", "bad"}};
     const char *kind = "calm";
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         kind = strcmp(state, kinds[i].state) == 0 ? kinds[i].kind : kind;

@@ -80,7 +80,8 @@ const char *plugin_state_name(enum plugin_state state) {
 static void set_state(struct plugin *plugin, enum plugin_state state) {
     atomic_store(&plugin->state, (int)state);
     if (plugin->metrics) {
-        metrics_worker_state(plugin->metrics, plugin_state_name(state));
+        metrics_worker_state(plugin->metrics, plugin_state_name(state),
+                             state == PLUGIN_RUNNING ? plugin->pid : 0);
     }
 }
 
@@ -169,8 +170,7 @@ static bool same_text(const char *a, const char *b) {
     return strcmp(a, b) == 0;
 }
 
-/* Routing, claims and tokens use the first description. So a worker whose plugin describes itself
- * otherwise than before must not run. */
+/* Routing, claims and tokens use the first description, so one with another must not run. */
 static bool same_description(const struct description *a, const struct description *b) {
     bool same =
         same_text(a->name, b->name) && same_text(a->permissions_json, b->permissions_json) &&

@@ -204,6 +204,7 @@ void run_enter(struct run *run) {
     end_earlier_handlings(run);
     TAILQ_INSERT_TAIL(&group->runs, run, link);
     group->n_runs++;
+    metrics_runs_now(group->metrics, group->n_runs);
     group->payload_bytes += run->payload_bytes;
     group->isolating = group->isolating || run->data.suspect;
 }
@@ -362,6 +363,7 @@ static void leave_group(struct run *run) {
     assert(run->entered && !run->ended && group->n_runs > 0);
     TAILQ_REMOVE(&group->runs, run, link);
     group->n_runs--;
+    metrics_runs_now(group->metrics, group->n_runs);
     group->payload_bytes -= run->payload_bytes;
     if (group->n_runs == 0) {
         group->isolating = false;

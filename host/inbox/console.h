@@ -192,7 +192,7 @@ struct inbox_failure_group {
 /* Groups the INBOX_FAILURES_MAX runs that died last, and as many parked ones; at most
  * INBOX_FAILURE_GROUPS_MAX groups, the one that was seen last first. With a plugin, it counts only
  * that plugin's runs, and may read the whole index of dead runs to find them. Result: 0. */
-#define INBOX_FAILURES_MAX 5000
+#define INBOX_FAILURES_MAX 2000
 #define INBOX_FAILURE_GROUPS_MAX 200
 struct inbox_failures {
     struct inbox_operation operation;

@@ -24,6 +24,8 @@ struct inbox_stats {
     int64_t in_doubt;
     /* Wall clock: when the first queued run is due; INT64_MAX when none is queued. */
     int64_t oldest_due_ms;
+    /* Wall clock: the first intent among those of `in_doubt`; 0: none. */
+    int64_t oldest_in_doubt_ms;
 };
 
 #endif

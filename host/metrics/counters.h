@@ -16,7 +16,6 @@
 #define METRICS_OUTCOMES 12
 /* One place for each status; 0 is no status, the last place is for all others. */
 #define METRICS_STATUSES 601
-#define METRICS_RESOURCE_MAX 40
 
 _Static_assert(METRICS_NAMES_MAX == METRICS_EVENTS_MAX + 1 &&
                    METRICS_NAMES_MAX == METRICS_PLUGINS_MAX + 1,
@@ -38,7 +37,9 @@ struct metrics_names {
 struct metrics_plugin {
     /* NULL before its worker starts. */
     _Atomic(const char *) state;
-    _Atomic uint64_t deaths, limits[METRICS_PLUGIN_LIMITS];
+    /* 0: no worker. */
+    atomic_int pid;
+    _Atomic uint64_t deaths, runs_now, limits[METRICS_PLUGIN_LIMITS];
     struct metrics_histogram waited, ran[METRICS_OUTCOMES];
 };
 
@@ -47,7 +48,12 @@ struct metrics_limit {
     /* The order of the reports; 0: the place is free. */
     uint64_t reported;
     int64_t limit, remaining;
+    /* Wall clock; 0: not known. */
+    int64_t at_ms, reset_ms;
 };
+
+/* Resident bytes of a process; 0: not known. */
+uint64_t metrics_resident_bytes(int pid);
 
 enum metrics_class { METRICS_READ, METRICS_WRITE, METRICS_CLASSES };
 enum { METRICS_CHANGED, METRICS_UNCHANGED, METRICS_CONDITIONS };

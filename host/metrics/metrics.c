@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct metrics metrics = {.limits_lock = PTHREAD_MUTEX_INITIALIZER};
@@ -95,12 +96,17 @@ struct metrics_plugin *metrics_plugin(const char *name) {
     return &metrics.plugins[place_of(&metrics.plugin_names, name)];
 }
 
-void metrics_worker_state(struct metrics_plugin *plugin, const char *state) {
+void metrics_worker_state(struct metrics_plugin *plugin, const char *state, int pid) {
     atomic_store_explicit(&plugin->state, state, memory_order_relaxed);
+    atomic_store_explicit(&plugin->pid, pid, memory_order_relaxed);
 }
 
 void metrics_worker_died(struct metrics_plugin *plugin) {
     add(&plugin->deaths, 1);
+}
+
+void metrics_runs_now(struct metrics_plugin *plugin, size_t count) {
+    atomic_store_explicit(&plugin->runs_now, count, memory_order_relaxed);
 }
 
 void metrics_limit_reached(struct metrics_plugin *plugin, enum metrics_plugin_limit limit) {
@@ -152,12 +158,62 @@ static struct metrics_limit *limit_of(const char *installation, const char *reso
 }
 
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
-                        int64_t remaining) {
+                        int64_t remaining, int64_t reset_ms) {
+    int64_t now_ms = clock_wall_ms();
     SCOPED_LOCK(&metrics.limits_lock);
     struct metrics_limit *place = limit_of(installation, resource);
     place->reported = ++metrics.limits_reported;
     place->limit = limit;
     place->remaining = remaining;
+    place->at_ms = now_ms;
+    place->reset_ms = reset_ms < 0 ? 0 : now_ms + reset_ms;
+}
+
+static int compare_quotas(const void *a, const void *b) {
+    const struct metrics_quota *left = a, *right = b;
+    int order = strcmp(left->installation, right->installation);
+    return order != 0 ? order : strcmp(left->resource, right->resource);
+}
+
+size_t metrics_read_quotas(struct metrics_quota quotas[METRICS_LIMITS_MAX]) {
+    size_t count = 0;
+    SCOPED_LOCK(&metrics.limits_lock);
+    for (size_t i = 0; i < METRICS_LIMITS_MAX; i++) {
+        const struct metrics_limit *limit = &metrics.limits[i];
+        if (limit->reported > 0) {
+            struct metrics_quota *quota = &quotas[count++];
+            memcpy(quota->installation, limit->installation, sizeof quota->installation);
+            memcpy(quota->resource, limit->resource, sizeof quota->resource);
+            quota->limit = limit->limit;
+            quota->remaining = limit->remaining;
+            quota->at_ms = limit->at_ms;
+            quota->reset_ms = limit->reset_ms;
+        }
+    }
+    qsort(quotas, count, sizeof *quotas, compare_quotas);
+    return count;
+}
+
+bool metrics_read_worker(const char *plugin, struct metrics_worker *worker) {
+    size_t count = atomic_load_explicit(&metrics.plugin_names.count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(metrics.plugin_names.names[i], plugin) != 0) {
+            continue;
+        }
+        struct metrics_plugin *from = &metrics.plugins[i];
+        int pid = atomic_load_explicit(&from->pid, memory_order_relaxed);
+        uint64_t ran_us = 0;
+        for (size_t j = 0; j < METRICS_OUTCOMES; j++) {
+            ran_us += atomic_load_explicit(&from->ran[j].sum_us, memory_order_relaxed);
+        }
+        *worker = (struct metrics_worker){
+            .memory_bytes = pid > 0 ? metrics_resident_bytes(pid) : 0,
+            .runs_now = atomic_load_explicit(&from->runs_now, memory_order_relaxed),
+            .deaths = atomic_load_explicit(&from->deaths, memory_order_relaxed),
+            .ran_ms = (int64_t)(ran_us / 1000)};
+        return true;
+    }
+    return false;
 }
 
 void metrics_conditional(bool unchanged) {

@@ -18,6 +18,7 @@
 #define METRICS_PLUGINS_MAX 64
 /* The rate limits that GitHub reported last. */
 #define METRICS_LIMITS_MAX 100
+#define METRICS_RESOURCE_MAX 40
 /* The bytes of /metrics; a longer page is cut. */
 #define METRICS_TEXT_MAX (4u << 20)
 
@@ -42,9 +43,11 @@ void metrics_rejected(unsigned status);
 struct metrics_plugin;
 
 struct metrics_plugin *metrics_plugin(const char *name);
-/* Static text. */
-void metrics_worker_state(struct metrics_plugin *plugin, const char *state);
+/* Static text. `pid`: the worker's process, whose memory is read when somebody asks; 0: none. */
+void metrics_worker_state(struct metrics_plugin *plugin, const char *state, int pid);
 void metrics_worker_died(struct metrics_plugin *plugin);
+/* The runs that the plugin has on this host now. */
+void metrics_runs_now(struct metrics_plugin *plugin, size_t count);
 void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms);
 void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64_t took_ms);
 
@@ -70,9 +73,9 @@ void metrics_conditional(bool unchanged);
 /* The size of the ETag cache. */
 void metrics_etag_cache(size_t bytes);
 /* The remaining quota of one installation for one of GitHub's resources, as a response reports it.
- */
+ * `reset_ms`: until its reset; negative: not known. */
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
-                        int64_t remaining);
+                        int64_t remaining, int64_t reset_ms);
 /* "primary" or "secondary". */
 void metrics_rate_limited(const char *which);
 /* The time that a request waited for rate limits and for the pace of writes. */
@@ -111,6 +114,29 @@ enum metrics_report {
 
 /* The fate of one event for Sentry. */
 void metrics_report(enum metrics_report what);
+
+/* For the console. */
+
+struct metrics_worker {
+    /* Resident bytes; 0: there is no worker, or the system does not say. */
+    uint64_t memory_bytes;
+    uint64_t runs_now, deaths;
+    /* The time of all runs that ended on this host since its start, together. */
+    int64_t ran_ms;
+};
+
+struct metrics_quota {
+    char installation[METRICS_NAME_MAX + 1], resource[METRICS_RESOURCE_MAX + 1];
+    int64_t limit, remaining;
+    /* Wall clock: the response, and the reset that it named; 0: none. */
+    int64_t at_ms, reset_ms;
+};
+
+/* False: no plugin of this name was configured since the host's start. */
+bool metrics_read_worker(const char *plugin, struct metrics_worker *worker);
+/* The quotas as the last responses to this host reported them, by installation and resource. At
+ * most METRICS_LIMITS_MAX. */
+size_t metrics_read_quotas(struct metrics_quota quotas[METRICS_LIMITS_MAX]);
 
 /* Appends all metrics in Prometheus' text format. Returns 0, or -1 when it was cut. */
 int metrics_render(struct buffer *text);

@@ -34,6 +34,18 @@ static bool memory_pages(uint64_t *all, uint64_t *resident) {
     return read;
 }
 
+uint64_t metrics_resident_bytes(int pid) {
+    char path[40];
+    uint64_t resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    FILE *file = fopen(path, "re");
+    bool read = file && fscanf(file, "%*u %" SCNu64, &resident) == 1;
+    if (file) {
+        fclose(file);
+    }
+    return read ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 static unsigned open_descriptors(void) {
     unsigned count = 0;
     DIR *directory = opendir("/proc/self/fd");

@@ -139,6 +139,24 @@ static void render_workers(struct buffer *text) {
     }
 }
 
+static void render_worker_use(struct buffer *text) {
+    static const char memory[] = "snekomatic_worker_resident_memory_bytes",
+                      runs[] = "snekomatic_worker_runs";
+    head(text, memory, "gauge", "Resident memory of a plugin's worker.");
+    for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        int pid = atomic_load_explicit(&metrics.plugins[i].pid, memory_order_relaxed);
+        label(&labels, "plugin", metrics.plugin_names.names[i]);
+        sample(text, memory, &labels, pid > 0 ? metrics_resident_bytes(pid) : 0);
+    }
+    head(text, runs, "gauge", "Runs that a plugin has on this host now.");
+    for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "plugin", metrics.plugin_names.names[i]);
+        sample(text, runs, &labels, read_counter(&metrics.plugins[i].runs_now));
+    }
+}
+
 static void render_plugin_limits(struct buffer *text) {
     static const char *const limits[METRICS_PLUGIN_LIMITS] = {
         [METRICS_LIMIT_STORE] = "store_mib",
@@ -362,6 +380,7 @@ int metrics_render(struct buffer *text) {
     render_pull(text);
     render_holds(text);
     render_workers(text);
+    render_worker_use(text);
     render_plugin_limits(text);
     render_runs(text);
     render_requests(text);

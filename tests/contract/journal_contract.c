@@ -257,9 +257,11 @@ static void intents_in_doubt_are_counted_once_their_run_has_stopped(void **state
     assert_int_equal(intend(fixture, &run, records, 1), 0);
     assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_int_equal(stats.in_doubt, 0);
+    assert_int_equal(stats.oldest_in_doubt_ms, 0);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
     assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_int_equal(stats.in_doubt, 1);
+    assert_int_equal(stats.oldest_in_doubt_ms, effect.at_ms);
     inbox_run_finish(&run);
 }
 

@@ -316,7 +316,80 @@ def test_the_waits_of_an_installation_are_ended(console):
     assert "No installation waits" in console.get("/installations").text
     page = console.post(f"/installations/{snek.INSTALLATION}/release", {"form": console.token()})
     assert page.location == "/console/installations?what=installation&value=0"
-    assert console.json("/installations") == {"waiting": []}
+    assert console.json("/installations")["waiting"] == []
+
+
+@pytest.fixture
+def narrow(start_bot, fake):
+    """A bot whose installation grants less than its plugin declares, with a run that is parked."""
+    state = fake.state
+    state["app"]["permissions"] = {"metadata": "read", "issues": "write", "pull_requests": "write"}
+    state["app"]["events"] = ["issues"]
+    state["installations"][0]["permissions"] = {"metadata": "read", "pull_requests": "write"}
+    fake.put_state(state)
+    bot = start_console(start_bot, plugins=["ping"])
+    bot.guid = bot.deliver("issue_comment", snek.payload("issue_comment.created"))
+    bot.wait_log(msg="parked", delivery=bot.guid)
+    console = Console(bot.url)
+    console.login()
+    return bot, console
+
+
+def test_a_plugin_page_compares_what_it_declares_with_what_is_granted_and_subscribed(narrow):
+    _, console = narrow
+    snek.wait_until(lambda: console.json("/plugins/ping")["github_known"], "GitHub's view of the App")
+    shown = console.json("/plugins/ping")
+    issues, pulls = [next(one for one in shown["permissions"] if one["name"] == name)
+                     for name in ("issues", "pull_requests")]
+    assert (issues["app"], issues["granted"]) == ("write", {str(snek.INSTALLATION): ""})
+    assert pulls["granted"] == {str(snek.INSTALLATION): "write"}
+    assert shown["events"]["issues"] and not shown["events"]["issue_comment"]
+    page = console.get("/plugins/ping")
+    address = f"https://github.com/organizations/sneks-united/settings/installations/{snek.INSTALLATION}"
+    assert f'not by <a href="{address}" rel="noreferrer">sneks-united</a> (none): 1 of 1' in page.text
+    assert re.search(r"issue_comment\s+not subscribed\s+GitHub sends none", text_of(page))
+    assert '<a href="/console/plugins/ping">' in console.get("/plugins").text
+    assert console.get("/plugins/nobody").status == 404 and page.form("/pause")
+
+
+def test_installations_show_quotas_and_where_the_owner_accepts(narrow):
+    _, console = narrow
+    snek.wait_until(lambda: console.json("/plugins/ping")["github_known"], "GitHub's view of the App")
+    page = console.get("/installations")
+    assert f'settings/installations/{snek.INSTALLATION}" rel="noreferrer">on its page at GitHub' in page.text
+    assert "1 parked run of ping" in text_of(page) and 'href="/console/plugins/ping#permissions"' in page.text
+    quotas = console.json("/installations")["quotas"]
+    assert quotas and all(0 < one["remaining"] <= one["limit"] and one["reset"] > one["reported"] for one in quotas)
+    assert f"{quotas[0]['remaining']} of {quotas[0]['limit']} are left" in text_of(page)
+
+
+def test_a_plugin_shows_the_memory_and_the_use_of_its_worker(start_bot):
+    bot = start_console(start_bot, plugins=["trouble"], config={"server": {"listen": "127.0.0.1:0", "drain_ms": 0}})
+    console = Console(bot.url)
+    console.login()
+    guid = bot.deliver("trouble", trouble("wait", ms=60_000, seconds=60))
+    bot.wait_log(msg="started", delivery=guid)
+    [worker] = [one["worker"] for one in console.json("/plugins")["plugins"] if one["name"] == "trouble"]
+    assert worker["runs"] == 1 and 1 << 20 < worker["memory_bytes"] < 1 << 30 and worker["deaths"] == 0
+    assert re.search(r"\d+ of 256 MiB\s+1 of 32 runs at once", text_of(console.get("/plugins")))
+    metrics = snek.request("GET", f"{bot.url}/metrics").body.decode()
+    assert 'snekomatic_worker_runs{plugin="trouble"} 1' in metrics
+    assert re.search(r'snekomatic_worker_resident_memory_bytes\{plugin="trouble"\} [1-9]', metrics)
+
+
+def test_a_delivery_has_its_log_lines_and_headers_and_says_since_when(bot, console):
+    guid = dead(bot, trouble("fail"))
+    other = dead(bot, trouble("fail"))
+    log = console.json(f"/deliveries/{guid}")["log"]
+    assert [line for line in log if "msg=dead" in line] and all(guid in line and other not in line for line in log)
+    text = text_of(console.get(f"/deliveries/{guid}"))
+    assert "msg=dead" in text and f"X-GitHub-Event: trouble\nX-GitHub-Delivery: {guid}" in text
+    bot.stop()
+    bot.start()
+    again = Console(bot.url)
+    again.login()
+    text = text_of(again.get(f"/deliveries/{guid}"))
+    assert "msg=dead" not in text and "This host remembers its lines since" in text and f"delivery={guid}" in text
 
 
 def test_recovery_and_the_overview_have_their_numbers(bot, console):

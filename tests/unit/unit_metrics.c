@@ -65,7 +65,7 @@ static void events_are_bounded_in_number_and_in_kind(void **state) {
 
 static void runs_are_measured_by_plugin_and_outcome(void **state) {
     struct metrics_plugin *plugin = metrics_plugin("invite");
-    metrics_worker_state(plugin, "running");
+    metrics_worker_state(plugin, "running", 0);
     metrics_run_started(plugin, 20);
     metrics_run_ended(plugin, "done", 300);
     metrics_run_ended(plugin, "dead", 5000000);
@@ -95,8 +95,8 @@ static void the_rate_limits_named_last_are_shown(void **state) {
     for (int i = 0; i < METRICS_LIMITS_MAX + 1; i++) {
         char installation[16];
         snprintf(installation, sizeof installation, "%d", 1000 + i);
-        metrics_rate_limit(installation, "all", 5000, i);
-        metrics_rate_limit("1", "all", 15000, 14000 - i);
+        metrics_rate_limit(installation, "all", 5000, i, -1);
+        metrics_rate_limit("1", "all", 15000, 14000 - i, 60000);
     }
     assert_line("snekomatic_github_rate_limit{installation=\"1\",resource=\"all\"} 15000");
     assert_line(

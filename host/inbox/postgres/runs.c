@@ -235,6 +235,10 @@ static int stats_send(struct postgres_store *store, struct inbox_operation *oper
     return pg_send(store, &query, err);
 }
 
+static int64_t number_or_zero(const PGresult *result, int column) {
+    return PQgetisnull(result, 0, column) ? 0 : pg_number(result, 0, column);
+}
+
 static int stats_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                       PGresult *result, struct error *err) {
     (void)store, (void)nth, (void)err;
@@ -250,6 +254,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->held = pg_number(result, 0, 8);
     store_split_waiting(stats, pg_number(result, 0, 9), pg_number(result, 0, 10));
     stats->timers = pg_number(result, 0, 11);
+    stats->oldest_in_doubt_ms = number_or_zero(result, 12);
     return 0;
 }
 

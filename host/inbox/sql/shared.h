@@ -143,6 +143,10 @@
 #define SQL_COUNT_IN_DOUBT                                                                         \
     "(SELECT count(*) FROM (SELECT run FROM journal WHERE state = 'intended' LIMIT 100000) AS j"   \
     " JOIN runs r ON r.id = j.run WHERE r.state <> 'running')"
+/* The run with the smallest id came first. */
+#define SQL_OLDEST_IN_DOUBT                                                                        \
+    "(SELECT j.at_ms FROM journal j JOIN runs r ON r.id = j.run WHERE j.state = 'intended'"        \
+    " AND r.state <> 'running' ORDER BY j.run LIMIT 1)"
 #define SQL_COUNT_TIMERS "(SELECT count(*) FROM (SELECT 1 FROM timers LIMIT 100000) AS t)"
 /* Holds for all runs. PostgreSQL's index runs_due serves only the statements that say it. */
 #define SQL_BY_DUE "due_ms >= 0"
@@ -174,7 +178,8 @@
     SQL_COUNT_HELD SQL_COMMA                                                                       \
     SQL_COUNT_QUEUED_WAITING SQL_COMMA                                                             \
     SQL_COUNT_BLOCKED_WAITING SQL_COMMA                                                            \
-    SQL_COUNT_TIMERS
+    SQL_COUNT_TIMERS SQL_COMMA                                                                     \
+    SQL_OLDEST_IN_DOUBT
 /* clang-format on */
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place

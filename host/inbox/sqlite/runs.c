@@ -158,6 +158,8 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, 
     store_split_waiting(stats, sqlite3_column_int64(query.statement, 9),
                         sqlite3_column_int64(query.statement, 10));
     stats->timers = sqlite3_column_int64(query.statement, 11);
+    /* A NULL reads as 0. */
+    stats->oldest_in_doubt_ms = sqlite3_column_int64(query.statement, 12);
     return 0;
 }
 

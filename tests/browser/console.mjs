@@ -64,6 +64,30 @@ async function search(text) {
     await page.waitForLoadState();
 }
 
+// How often a live page is loaded again in two periods in the background, at its return, and in a
+// period after that. A clock of the test's own makes the periods short.
+async function watchLife(page) {
+    const setHidden = (hidden) => page.evaluate((hidden) => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+    const lives = () => requests.filter((request) => request.headers()["x-live"]).length;
+    const requests = [];
+    page.on("request", (request) => requests.push(request));
+    await page.clock.install();
+    await page.goto(settings.url + "/console");
+    await page.clock.runFor(10_100);
+    await page.waitForRequest((request) => request.headers()["x-live"], { timeout: 1000 }).catch(() => {});
+    const shown = lives();
+    await setHidden(true);
+    await page.clock.runFor(25_000);
+    const hidden = lives() - shown;
+    const returned = page.waitForResponse((response) => response.request().headers()["x-live"]);
+    await setHidden(false);
+    await returned;
+    return { shown, hidden, returned: lives() - shown - hidden };
+}
+
 const link = (name) => page.getByRole("navigation").getByRole("link", { name, exact: true });
 
 try {
@@ -86,6 +110,11 @@ try {
     await page.getByRole("heading", { name: /^Delivery/ }).waitFor();
     await check(page, "05-delivery");
     report.hostile = await page.locator(".tree").evaluate((tree) => tree.textContent.slice(0, 20000)).catch(() => "");
+    await page.getByRole("link", { name: "Why did a plugin act, or not?" }).click();
+    await page.getByRole("heading", { name: "Why", exact: true }).waitFor();
+    report.why = await page.locator("main").innerText();
+    await check(page, "05-why");
+    await page.goBack();
     report.open = await page.locator(".tree > li > details[open]").count();
     await page.locator(".tree details summary").nth(1).click();
     await page.locator("dl.facts a").first().click();
@@ -119,7 +148,12 @@ try {
         await link(name).click();
         await check(page, `${at}-${name.toLowerCase()}`);
     }
+    await link("Plugins").click();
+    await page.getByRole("link", { name: "ping", exact: true }).click();
+    await page.getByRole("heading", { name: "Permissions" }).waitFor();
+    await check(page, "17-plugin");
     if (settings.scripts) {
+        report.lives = await watchLife(page);
         await page.keyboard.press("/");
         report.focused = await page.evaluate(() => document.activeElement.id);
     }

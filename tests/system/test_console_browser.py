@@ -79,6 +79,9 @@ def test_an_admin_walks_through_the_console(bot, fake, tmp_path, name, scripts, 
     assert report["preview"] == "2 runs would be retried." and report["applied"] == "2 runs are due now."
     assert report["paused"] == "The plugin is paused." and report["resumed"] == "The pause has ended."
     assert not scripts or report["focused"] == "q"
+    assert "it wants" in report["why"] or "it matches" in report["why"]
+    # A live page stops in the background, and loads itself once when a person comes back.
+    assert not scripts or report["lives"] == {"shown": 1, "hidden": 0, "returned": 1}
     assert len(fake.requests(method="POST", path=COMMENTS, status=201)) == 1
 
 

@@ -128,11 +128,11 @@ static void put_copy(struct console_task *task, const struct inbox_entry *entry)
 }
 
 static void put_headers(struct buffer *page, const struct inbox_entry *entry) {
-    http_page_put(page,
-                  "<h2 id=\"headers\">Headers</h2>\n<pre tabindex=\"0\">X-GitHub-Event: %s\n"
-                  "X-GitHub-Delivery: %s</pre>\n<p class=\"hint\">The host stores no other header. "
-                  "It checked the signature before it stored the delivery.</p>\n",
-                  entry->event, entry->guid);
+    http_page_put(
+        page,
+        "<h2 id=\"headers\">Headers</h2>\n<pre tabindex=\"0\">X-GitHub-Event: %s\n"
+        "X-GitHub-Delivery: %s</pre>\n<p class=\"hint\">The host stores no other header.</p>\n",
+        entry->event, entry->guid);
 }
 
 /* The lines that this host remembers: after a restart, the log has the earlier ones. */

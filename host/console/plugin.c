@@ -32,18 +32,18 @@ static void put_lacking(struct buffer *page, const struct app_view *view,
         if (is_enough(level, need->level) || ++lacking > NAMED_MAX) {
             continue;
         }
-        http_page_html(page, lacking == 1 ? "not by " : ", ");
+        http_page_html(page, lacking == 1 ? "not granted by " : ", ");
         if (*one.url) {
             http_page_put(page, "<a href=\"%s\" rel=\"noreferrer\">%s</a>", one.url, one.account);
         } else {
             http_page_text(page, one.account);
         }
-        http_page_put(page, " (%s)", *level ? level : "none");
+        http_page_put(page, " (%s)", github_permission_words(github_permission_level(level)));
     }
     if (lacking == 0) {
-        http_page_put(page, "by all %zu installations", all);
+        http_page_put(page, "granted by all (%zu)", all);
     } else {
-        http_page_put(page, ": %zu of %zu installations", lacking, all);
+        http_page_put(page, ": %zu of %zu", lacking, all);
     }
 }
 

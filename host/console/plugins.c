@@ -237,10 +237,11 @@ static void put_worker(struct buffer *page, const char *plugin, const struct con
         http_page_put(page, " (%lld.%lld %% of its capacity)", (long long)(use / 10),
                       (long long)(use % 10));
     }
-    http_page_put(page,
-                  worker.deaths > 0 ? "<br><strong>it died %lld times</strong></dd></dl>\n"
-                                    : "<br>it died %lld times</dd></dl>\n",
-                  (long long)worker.deaths);
+    if (worker.deaths > 0) {
+        http_page_put(page, "<br><strong>it died %lld times since then</strong>",
+                      (long long)worker.deaths);
+    }
+    http_page_html(page, "</dd></dl>\n");
 }
 
 static void put_plugin(struct console_task *task, const struct plugins *plugins, size_t index,

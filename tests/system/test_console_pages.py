@@ -346,7 +346,7 @@ def test_a_plugin_page_compares_what_it_declares_with_what_is_granted_and_subscr
     assert shown["events"]["issues"] and not shown["events"]["issue_comment"]
     page = console.get("/plugins/ping")
     address = f"https://github.com/organizations/sneks-united/settings/installations/{snek.INSTALLATION}"
-    assert f'not by <a href="{address}" rel="noreferrer">sneks-united</a> (none): 1 of 1' in page.text
+    assert f'not granted by <a href="{address}" rel="noreferrer">sneks-united</a> (No access): 1 of 1' in page.text
     assert re.search(r"issue_comment\s+not subscribed\s+GitHub sends none", text_of(page))
     assert '<a href="/console/plugins/ping">' in console.get("/plugins").text
     assert console.get("/plugins/nobody").status == 404 and page.form("/pause")

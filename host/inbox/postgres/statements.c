@@ -15,6 +15,12 @@
 
 #define CONSOLE_INDEXED(index) ""
 #define CONSOLE_SORT(order) " ORDER BY " order
+/* By index for each delivery. Without statistics, for example after a restore, the server would
+ * read all runs for some hundred deliveries. */
+#define CONSOLE_LEFT_JOIN_RUNS                                                                     \
+    " LEFT JOIN LATERAL (SELECT plugin, finished_ms FROM runs WHERE delivery = d.id OFFSET 0) AS " \
+    "r"                                                                                            \
+    " ON TRUE"
 #define CONSOLE_C " COLLATE \"C\""
 #define CONSOLE_LOWER(text) "lower(" text " COLLATE \"C\")"
 #define CONSOLE_HAS(text, part) "strpos(" text ", " part ") > 0"

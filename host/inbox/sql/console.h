@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The console's statements (inbox/console.h), which both stores share. Include it after shared.h.
- * A store defines CONSOLE_INDEXED(index) and CONSOLE_C, the collation that orders by bytes, and
- * CONSOLE_HAS(text, part), and CONSOLE_LOWER(text), which changes ASCII letters only, as
- * text_to_lower() does. CONSOLE_SORT(order): " ORDER BY order" where a join may change the order
- * of its first table; SQLite's CROSS JOIN keeps it, and would sort all rows. */
+ * A store defines CONSOLE_INDEXED(index), CONSOLE_LEFT_JOIN_RUNS (of the delivery d), and
+ * CONSOLE_C, the collation that orders by bytes, and CONSOLE_HAS(text, part), and
+ * CONSOLE_LOWER(text), which changes ASCII letters only, as text_to_lower() does.
+ * CONSOLE_SORT(order): " ORDER BY order" where a join may change the order of its first table;
+ * SQLite's CROSS JOIN keeps it, and would sort all rows. */
 #ifndef SNEK_INBOX_SQL_CONSOLE_H
 #define SNEK_INBOX_SQL_CONSOLE_H
 
@@ -190,13 +191,12 @@
     ROW(DIGEST_RUNS,                                                                                                                                                                                              \
         "SELECT d.id, d.received_ms, r.plugin, r.finished_ms FROM (SELECT id, "                                                                                                                                   \
         "received_ms FROM deliveries WHERE id > $1 ORDER BY id LIMIT " CONSOLE_DIGITS(                                                                                                                            \
-            INBOX_DIGEST_DELIVERIES) ") AS d LEFT "                                                                                                                                                               \
-                                     "JOIN runs r ON r.delivery = d.id ORDER BY d.id")                                                                                                                            \
+            INBOX_DIGEST_DELIVERIES) ") AS d" CONSOLE_LEFT_JOIN_RUNS " ORDER BY d.id")                                                                                                                            \
     ROW(DIGEST_NAMES,                                                                                                                                                                                             \
         "SELECT d.id, d.repository, d.item, d.sender, d.event, r.plugin FROM (SELECT id, "                                                                                                                        \
         "repository, item, sender, event FROM deliveries WHERE id > $1 AND id <= $2 ORDER BY id "                                                                                                                 \
-        "LIMIT " CONSOLE_DIGITS(                                                                                                                                                                                  \
-            NAME_FILTER_DELIVERIES) ") AS d LEFT JOIN runs r ON r.delivery = d.id ORDER BY d.id")                                                                                                                 \
+        "LIMIT " CONSOLE_DIGITS(NAME_FILTER_DELIVERIES) ") AS d" CONSOLE_LEFT_JOIN_RUNS                                                                                                                           \
+                                                        " ORDER BY d.id")                                                                                                                                         \
     ROW(FILTERS_ADD, "INSERT INTO name_filters (first_id, last_id, bits) VALUES ($1, $2, $3)")                                                                                                                    \
     ROW(FILTERS_OPEN, "UPDATE name_filters SET bits = $1 WHERE first_id = (SELECT max(first_id) "                                                                                                                 \
                       "FROM name_filters WHERE first_id <= $2) AND last_id >= $2")                                                                                                                                \

@@ -10,6 +10,7 @@
 
 #define CONSOLE_INDEXED(index) " INDEXED BY " index
 #define CONSOLE_C ""
+#define CONSOLE_LEFT_JOIN_RUNS " LEFT JOIN runs r ON r.delivery = d.id"
 #define CONSOLE_SORT(order) ""
 #define CONSOLE_LOWER(text) "lower(" text ")"
 #define CONSOLE_HAS(text, part) "instr(" text ", " part ") > 0"

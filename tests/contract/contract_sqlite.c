@@ -583,27 +583,34 @@ static bool scans_whole_table(const char *step) {
     return false;
 }
 
+/* A subquery of the statement may be named j or r. */
+static void expect_indexes(sqlite3 *db, enum sqlite_sql number, bool subquery_j, bool subquery_r) {
+    char sql[8192];
+    sqlite3_stmt *plan;
+    int bytes = snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", sqlite_statements[number]);
+    assert_true(bytes < (int)sizeof sql);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &plan, NULL), SQLITE_OK);
+    while (sqlite3_step(plan) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(plan, 3);
+        bool subquery = (subquery_j && strcmp(step, "SCAN j") == 0) ||
+                        (subquery_r && strcmp(step, "SCAN r") == 0);
+        if (scans_whole_table(step) && !subquery) {
+            fail_msg("%s: %s", step, sql);
+        }
+    }
+    sqlite3_finalize(plan);
+}
+
 static void the_statements_of_the_console_use_indexes(void **state) {
     struct fixture *fixture = *state;
     sqlite3 *db;
     assert_int_equal(sqlite3_open(((struct place *)fixture->place)->file, &db), SQLITE_OK);
     assert_int_equal(sqlite_add_functions(db), SQLITE_OK);
     for (int i = 0; i < CONSOLE_SQL_COUNT; i++) {
-        char sql[8192];
-        sqlite3_stmt *plan;
-        bool subquery_j = i == CONSOLE_SEARCH_IN_DOUBT, subquery_r = i == CONSOLE_RECOVERY;
-        snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", sqlite_statements[SQL_CONSOLE + i]);
-        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &plan, NULL), SQLITE_OK);
-        while (sqlite3_step(plan) == SQLITE_ROW) {
-            const char *step = (const char *)sqlite3_column_text(plan, 3);
-            bool subquery = (subquery_j && strcmp(step, "SCAN j") == 0) ||
-                            (subquery_r && strcmp(step, "SCAN r") == 0);
-            if (scans_whole_table(step) && !subquery) {
-                fail_msg("%s: %s", step, sql);
-            }
-        }
-        sqlite3_finalize(plan);
+        expect_indexes(db, (enum sqlite_sql)(SQL_CONSOLE + i), i == CONSOLE_SEARCH_IN_DOUBT,
+                       i == CONSOLE_RECOVERY);
     }
+    expect_indexes(db, SQL_STATS, true, true);
     sqlite3_close(db);
 }
 

@@ -108,8 +108,9 @@ def test_a_delivery_shows_its_runs_steps_and_exact_payload(bot, console):
 
 def test_the_steps_of_a_dead_run_name_its_reason_once(bot, console):
     page = text_of(console.get(f"/deliveries/{dead(bot, trouble('fail'))}"))
-    steps = page[page.index("received, and committed"):]
-    assert page.count("asked to fail") == 1 and re.search(r"attempt 1 ended:\s+dead", steps)
+    runs = page[:page.index("Log lines")]
+    steps = runs[runs.index("received, and committed"):]
+    assert runs.count("asked to fail") == 1 and re.search(r"attempt 1 ended:\s+dead", steps)
     assert not re.search(r"ms\s+ended", steps)
 
 
@@ -345,8 +346,9 @@ def test_a_plugin_page_compares_what_it_declares_with_what_is_granted_and_subscr
     assert pulls["granted"] == {str(snek.INSTALLATION): "write"}
     assert shown["events"]["issues"] and not shown["events"]["issue_comment"]
     page = console.get("/plugins/ping")
-    address = f"https://github.com/organizations/sneks-united/settings/installations/{snek.INSTALLATION}"
-    assert f'not granted by <a href="{address}" rel="noreferrer">sneks-united</a> (No access): 1 of 1' in page.text
+    address = rf"http[^\"]+/organizations/sneks-united/settings/installations/{snek.INSTALLATION}"
+    assert re.search(rf'not granted by <a href="{address}" rel="noreferrer">sneks-united</a> \(No access\): 1 of 1',
+                     page.text)
     assert re.search(r"issue_comment\s+not subscribed\s+GitHub sends none", text_of(page))
     assert '<a href="/console/plugins/ping">' in console.get("/plugins").text
     assert console.get("/plugins/nobody").status == 404 and page.form("/pause")

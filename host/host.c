@@ -4,7 +4,9 @@
 #include "host.h"
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/listen_socket.h"
 #include "base/log.h"
 #include "base/log_memory.h"
 #include "base/loop.h"
@@ -74,6 +76,9 @@ struct host {
     struct sentry *sentry;
     struct console *console;
     struct ingest *ingest;
+    /* For console.listen; NULL: the console is at server.listen. */
+    struct ingest *console_ingest;
+    int console_fd;
 };
 
 static void on_signal(struct loop_source *source, uint32_t events) {
@@ -190,12 +195,12 @@ static void on_changed(void *context) {
     dispatch_on_queued(host->dispatch);
 }
 
-static void log_address(void) {
+static void log_address(int fd, const char *message) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     char text[INET6_ADDRSTRLEN] = "?", shown[INET6_ADDRSTRLEN + 16];
     uint16_t port = 0;
-    getsockname(SUPERVISOR_FD_LISTEN, (struct sockaddr *)&address, &length);
+    getsockname(fd, (struct sockaddr *)&address, &length);
     if (address.ss_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
         inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
@@ -206,7 +211,7 @@ static void log_address(void) {
         port = ntohs(in->sin_port);
     }
     snprintf(shown, sizeof shown, address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
-    log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", shown), LOG_NUMBER("port", port));
+    log_event(SNEK_LEVEL_INFO, message, LOG_TEXT("address", shown), LOG_NUMBER("port", port));
 }
 
 /* Each connection, worker and request to GitHub needs a descriptor. Ingest alone may need the usual
@@ -351,11 +356,39 @@ static int start_console(struct host *host, struct error *err) {
     return result;
 }
 
+/* The console at an address of its own. An ingest serves it, which receives no webhooks. */
+static int start_console_listener(struct host *host, struct error *err) {
+    const struct config *config = host->config;
+    if (!host->console || !config->console.host) {
+        return 0;
+    }
+    const struct listen_place place = {.host = config->console.host,
+                                       .port = config->console.port,
+                                       .shown_port = config->console.port,
+                                       .key = "console.listen",
+                                       .port_key = "console.listen"};
+    struct ingest_options options = {.not_serving = "this address serves the console only",
+                                     .not_serving_fix =
+                                         "send webhooks to the address of server.listen",
+                                     .append_status = append_status,
+                                     .context = host,
+                                     .routes = console_route(host->console),
+                                     .n_routes = 1,
+                                     .max_connections = CONSOLE_CONNECTIONS_MAX,
+                                     .max_body_bytes = config->server.max_body_bytes};
+    if (listen_socket_open(&place, &host->console_fd, err) != 0) {
+        return -1;
+    }
+    options.listen_fd = host->console_fd;
+    return ingest_new(&options, &host->console_ingest, err);
+}
+
 static int start_ingest(struct host *host, struct error *err) {
     const struct config *config = host->config;
     size_t n_routes = 0;
+    bool with_console = host->console && !config->console.host;
     host->routes[n_routes++] = *telemetry_route();
-    if (host->console) {
+    if (with_console) {
         host->routes[n_routes++] = *console_route(host->console);
     }
     struct ingest_options options = {.listen_fd = SUPERVISOR_FD_LISTEN,
@@ -374,15 +407,18 @@ static int start_ingest(struct host *host, struct error *err) {
                                      .routes = host->routes,
                                      .n_routes = n_routes,
                                      .max_page_connections =
-                                         host->console ? CONSOLE_CONNECTIONS_MAX : 0};
-    if (ingest_new(&options, &host->ingest, err) < 0) {
+                                         with_console ? CONSOLE_CONNECTIONS_MAX : 0};
+    if (start_console_listener(host, err) < 0 || ingest_new(&options, &host->ingest, err) < 0) {
         return -1;
     }
     if (supervisor_client_report(SUPERVISOR_READY, err) < 0) {
         return -1;
     }
     /* After READY, so that whoever reads the line knows: the supervisor restarts this host. */
-    log_address();
+    log_address(SUPERVISOR_FD_LISTEN, "listening");
+    if (host->console_ingest) {
+        log_address(host->console_fd, "console_listening");
+    }
     return 0;
 }
 
@@ -411,6 +447,9 @@ static void step_until_idle(struct host *host, int64_t most_ms) {
 
 static void drain(struct host *host) {
     ingest_quiesce(host->ingest);
+    if (host->console_ingest) {
+        ingest_quiesce(host->console_ingest);
+    }
     maintenance_quiesce(host->maintenance);
     if (!host->reloading) {
         maintenance_leave(host->maintenance);
@@ -429,6 +468,7 @@ static void drain(struct host *host) {
 
 static void finish(struct host *host) {
     /* Ingest waits for the inbox, and dispatch for inbox and broker, so those two go last. */
+    ingest_free(host->console_ingest, RESPONSES_GRACE_MS);
     ingest_free(host->ingest, RESPONSES_GRACE_MS);
     dispatch_close_explanations(host->dispatch);
     console_stop(host->console);
@@ -451,6 +491,7 @@ static void finish(struct host *host) {
     loop_remove(&host->loop, &host->signals);
     loop_remove(&host->loop, &host->orphaned);
     close(host->descriptions_fd);
+    cleanup_close(&host->console_fd);
     close(host->signals.fd);
     close(host->orphaned.fd);
     loop_finish(&host->loop);
@@ -508,7 +549,7 @@ static int load_config(struct host *host) {
 }
 
 int host_run(void) {
-    struct host host = {.descriptions_fd = -1};
+    struct host host = {.descriptions_fd = -1, .console_fd = -1};
     struct error err = {.text = ""};
     /* First, because the supervisor sends secrets to a process that no other one can read. */
     process_harden();

@@ -308,6 +308,7 @@ void config_free(struct config *config) {
     free(config->sentry.environment);
     free(config->console.token_file);
     free(config->console.read_token_file);
+    free(config->console.host);
     if (config->proxy.url) {
         explicit_bzero(config->proxy.url, strlen(config->proxy.url));
     }

@@ -121,6 +121,9 @@ struct config {
         char *token_file;
         /* NULL: nobody may only read. */
         char *read_token_file;
+        /* An address of its own, host without brackets; NULL: it is at the one of `server`. */
+        char *host;
+        uint16_t port;
         /* Strangers may see the page of commands. */
         bool public_help;
     } console;

@@ -96,6 +96,7 @@ const struct config_key config_keys[] = {
     {"console.token_file", KEY_TEXT, FIELD(config, console.token_file), .read = read_path},
     {"console.read_token_file", KEY_TEXT, FIELD(config, console.read_token_file),
      .read = read_path},
+    {"console.listen", KEY_LISTEN, FIELD(config, console.host)},
     {"console.public_help", KEY_BOOLEAN, FIELD(config, console.public_help), .fallback = "false"},
     {0}};
 

@@ -84,13 +84,15 @@ static void set_listen(struct config_loader *loader, const struct config_key *ke
                        struct place place) {
     struct error err;
     char *host = NULL;
-    uint16_t *port = &loader->config->server.port;
+    struct config *config = loader->config;
+    bool console = strcmp(key->name, "console.listen") == 0;
+    uint16_t *port = console ? &config->console.port : &config->server.port;
     int result =
         key->kind == KEY_PORT ? read_port(text, port, &err) : read_listen(text, &host, port, &err);
     if (result < 0) {
         config_loader_problem(loader, place, "%s %s", key->name, err.text);
     }
-    set_string(&loader->config->server.host, host);
+    set_string(console ? &config->console.host : &config->server.host, host);
 }
 
 static void expect(struct config_loader *loader, const struct config_key *key, struct place place,

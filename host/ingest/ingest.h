@@ -32,7 +32,7 @@ struct ingest_options {
     bool allow_sha1;
     /* Not NULL: this process receives no webhooks, for this reason. The endpoint responds 503, and
      * the members about webhooks, the inbox, route() and on_stored() are not used. Borrowed. */
-    const char *not_serving;
+    const char *not_serving, *not_serving_fix;
     /* The host pulls deliveries: the webhook endpoint responds 404. */
     bool pulls;
     /* A run is due this long after the host received its delivery. */

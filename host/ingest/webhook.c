@@ -99,7 +99,7 @@ static void on_headers(struct http_request *request) {
     const struct ingest *ingest = request->route->context;
     if (ingest->options.not_serving) {
         http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, ingest->options.not_serving,
-                    "finish the setup; GitHub keeps the delivery, and the bot fetches it");
+                    ingest->options.not_serving_fix);
         return;
     }
     size_t bytes = 0;

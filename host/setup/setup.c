@@ -164,6 +164,9 @@ static int start(struct setup *setup, struct error *err) {
     const struct ingest_options ingest = {.listen_fd = options->listen_fd,
                                           .max_body_bytes = BODY_MAX,
                                           .not_serving = "the bot has no GitHub App yet",
+                                          .not_serving_fix =
+                                              "finish the setup; GitHub keeps the delivery, and "
+                                              "the bot fetches it",
                                           .append_status = append_status,
                                           .context = setup,
                                           .routes = setup->guide.routes,

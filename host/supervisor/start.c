@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/listen_socket.h"
 #include "base/log.h"
 #include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
@@ -12,17 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-
-/* Connections wait here while a host restarts. */
-#define LISTEN_BACKLOG 1024
 
 static_assert(SUPERVISOR_FD_LISTEN == SUPERVISOR_FD_MESSAGES + 1 &&
                   SUPERVISOR_FD_CONTROL == SUPERVISOR_FD_MESSAGES + 2,
@@ -86,75 +82,14 @@ void start_free_environment(char **environment) {
     free(environment);
 }
 
-static void free_addresses(struct addrinfo **list) {
-    if (*list) {
-        freeaddrinfo(*list);
-    }
-}
-
-static int listen_at(const struct addrinfo *address) {
-    static const int on = 1, off = 0;
-    AUTO_CLOSE int fd =
-        socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
-        return -1;
-    }
-    if (address->ai_family == AF_INET6) {
-        /* [::] serves IPv4 too, independent of the sysctl. */
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    }
-    if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
-        return -1;
-    }
-    return steal_fd(&fd);
-}
-
-/* The fix of a failed bind(). */
-static const char *listen_fix(int reason) {
-    switch (reason) {
-    case EADDRINUSE:
-        return ": another program uses it (`ss -ltnp` shows which): stop that program, or set "
-               "another port in server.listen or the variable PORT";
-    case EADDRNOTAVAIL:
-        return ": this machine does not have the address: set one that `ip address` shows in "
-               "server.listen";
-    case EACCES:
-        return ": this user may not listen on a port below 1024: set a higher one in server.listen "
-               "or the variable PORT";
-    default:
-        return "";
-    }
-}
-
-/* Errors name `shown_port`. */
 static int open_listening(const char *host, uint16_t port, uint16_t shown_port, int *fd,
                           struct error *err) {
-    char service[8], shown[300];
-    bool ipv6 = strchr(host, ':') != NULL;
-    snprintf(service, sizeof service, "%u", (unsigned)port);
-    snprintf(shown, sizeof shown, ipv6 ? "[%s]:%u" : "%s:%u", host, (unsigned)shown_port);
-    CLEANUP(free_addresses) struct addrinfo *list = NULL;
-    /* A name means IPv4: a client that connects to 127.0.0.1 must reach "localhost". */
-    const struct addrinfo hints = {.ai_family = ipv6 ? AF_INET6 : AF_INET,
-                                   .ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    int code = getaddrinfo(host, service, &hints, &list);
-    if (code != 0) {
-        error_set(err, "cannot listen on %s: %s", shown,
-                  code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
-        return EX_UNAVAILABLE;
-    }
-    int opened = -1;
-    for (const struct addrinfo *address = list; address && opened < 0; address = address->ai_next) {
-        opened = listen_at(address);
-    }
-    if (opened < 0) {
-        int reason = errno;
-        error_set(err, "cannot listen on %s: %s%s", shown, strerror(reason), listen_fix(reason));
-        return reason == EADDRINUSE || reason == EADDRNOTAVAIL ? EX_UNAVAILABLE : EX_OSERR;
-    }
-    *fd = opened;
-    return 0;
+    const struct listen_place place = {.host = host,
+                                       .port = port,
+                                       .shown_port = shown_port,
+                                       .key = "server.listen",
+                                       .port_key = "server.listen or the variable PORT"};
+    return listen_socket_open(&place, fd, err);
 }
 
 int start_listen(const char *host, uint16_t port, int *fd, struct error *err) {

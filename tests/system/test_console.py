@@ -84,6 +84,47 @@ def test_a_reload_with_a_bad_token_is_rejected_and_the_old_one_stays(bot, consol
     assert console.login().status == 303
 
 
+@pytest.fixture
+def apart(start_bot):
+    """A bot whose console has an address of its own."""
+    bot = start_console(start_bot, plugins=["ping"], console={"listen": "127.0.0.1:0"})
+    bot.console_port = int(bot.wait_log(msg="console_listening")["port"])
+    return bot
+
+
+def test_the_console_may_have_an_address_of_its_own(apart):
+    console = Console(f"http://127.0.0.1:{apart.console_port}")
+    assert apart.console_port != apart.port and console.login().status == 303
+    guid = apart.deliver("ping", snek.payload("ping"))
+    apart.wait_log(msg="stored", delivery=guid)
+    assert console.get(f"/deliveries/{guid}").status == 200
+    # Neither serves what the other does.
+    assert Console(apart.url).get("/login").status == 404
+    page = snek.request("POST", f"http://127.0.0.1:{apart.console_port}/webhook/github", b"{}",
+                        {"Content-Type": "application/json", "X-GitHub-Event": "ping", "X-GitHub-Delivery": "x"})
+    assert page.status == 503 and "serves the console only" in page.json["error"] and "server.listen" in page.json["fix"]
+
+
+def test_a_reload_and_a_restart_keep_the_consoles_address(apart):
+    port = apart.console_port
+    apart.file.write_text(apart.file.read_text().replace('listen = "127.0.0.1:0"\n', f'listen = "127.0.0.1:{port}"\n')
+                          .replace(f'[server]\nlisten = "127.0.0.1:{port}"', '[server]\nlisten = "127.0.0.1:0"'))
+    for change in (lambda: apart.verb("reload"), lambda: (apart.stop(), apart.start())):
+        change()
+        apart.wait_log(msg="console_listening", port=str(port))
+        assert Console(f"http://127.0.0.1:{port}").login().status == 303
+
+
+def test_an_address_that_another_program_uses_is_rejected_with_the_key(start_bot, fake, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        bot = snek.Bot(fake, tmp_path / "bot", plugins=["ping"], files={"t": ADMIN}, start=False,
+                       config={"console": {"token_file": "t", "listen": f"127.0.0.1:{port}"}})
+        done = bot.verb("serve", status=78)
+        assert re.search(rf"cannot listen on 127\.0\.0\.1:{port}: .* set another port in console\.listen",
+                         done.stdout + done.stderr)
+
+
 # ---- login ----
 
 def test_pages_need_a_login_and_lead_to_it(console):

@@ -21,6 +21,8 @@
 #define LIMIT 50
 /* Retries of a preview that are due in a minute, by default. */
 #define RATE_PER_MINUTE 60
+/* Of a GUID in its text form (RFC 9562). */
+#define GUID_CHARACTERS 36
 /* Entries that one operation reads. */
 #define PART ((size_t)500)
 
@@ -377,7 +379,9 @@ static int parse(int argc, char **argv, struct options *options) {
 }
 
 static int unknown(const struct options *options) {
-    fprintf(stderr, "snekomatic " VERB ": the store has no delivery '%s'\n", options->guid);
+    bool whole = strlen(options->guid) >= GUID_CHARACTERS;
+    fprintf(stderr, "snekomatic " VERB ": the store has no delivery '%s'%s\n", options->guid,
+            whole ? "" : "; a GUID has 36 characters, as `snekomatic deliveries list` shows them");
     return EX_DATAERR;
 }
 

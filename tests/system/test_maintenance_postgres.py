@@ -40,7 +40,7 @@ def test_a_database_without_our_schema_is_said_and_left_alone(fake, tmp_path, st
     bot.process = bot  # nothing runs
     bot.output = lambda: ""
     said = run(bot, "list", status=66)
-    assert "start the host once" in said and postgres.PASSWORD not in said
+    assert "it has no tables yet" in said and postgres.PASSWORD not in said
 
 
 def test_one_of_the_hosts_asks_for_what_was_missed_and_another_when_it_is_gone(start_bot, fake,

@@ -217,7 +217,9 @@ int postgres_put_many_send(struct postgres_store *store, struct inbox_operation 
         n_runs += leaders[i] == leader ? put_at(operations, i)->n_runs : 0;
     }
     begin_deliveries(&deliveries, n_puts);
-    begin_runs(&runs, n_runs);
+    if (n_runs > 0) {
+        begin_runs(&runs, n_runs);
+    }
     for (size_t i = leader; i < n; i++) {
         if (leaders[i] == leader) {
             const struct inbox_put *put = put_at(operations, i);

@@ -66,10 +66,6 @@ static int read_version(PGconn *connection, int64_t *version, struct error *err)
                          (long long)*version, (long long)N_MIGRATIONS);
     }
     if (count != *version) {
-        if (version == 0) {
-            return error_set(err, "it has no tables yet: a host makes them when it starts. Start "
-                                  "the host, wait for its log line msg=listening, and try again");
-        }
         return error_set(err,
                          "table schema_migrations has %lld rows where version %lld needs as many",
                          (long long)count, (long long)*version);
@@ -101,12 +97,17 @@ int postgres_check_version(PGconn *connection, struct error *err) {
     if (read_version(connection, &version, err) < 0) {
         return -1;
     }
-    return version == N_MIGRATIONS
-               ? 0
-               : error_set(err,
-                           "its schema is version %lld, and this snekomatic needs %lld: start the"
-                           " host once",
-                           (long long)version, (long long)N_MIGRATIONS);
+    if (version == N_MIGRATIONS) {
+        return 0;
+    }
+    if (version == 0) {
+        return error_set(err, "it has no tables yet: a host makes them when it starts. Start "
+                              "the host, wait for its log line msg=listening, and try again");
+    }
+    return error_set(err,
+                     "its schema is version %lld, and this snekomatic needs %lld: start the host"
+                     " once, which migrates it",
+                     (long long)version, (long long)N_MIGRATIONS);
 }
 
 static int apply(PGconn *connection, int64_t version, int64_t now_ms, struct error *err) {

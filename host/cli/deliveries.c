@@ -379,9 +379,12 @@ static int parse(int argc, char **argv, struct options *options) {
 }
 
 static int unknown(const struct options *options) {
-    bool whole = strlen(options->guid) >= GUID_CHARACTERS;
-    fprintf(stderr, "snekomatic " VERB ": the store has no delivery '%s'%s\n", options->guid,
-            whole ? "" : "; a GUID has 36 characters, as `snekomatic deliveries list` shows them");
+    fprintf(stderr, "snekomatic " VERB ": the store has no delivery '%s'", options->guid);
+    if (strlen(options->guid) < GUID_CHARACTERS) {
+        fprintf(stderr, "; a GUID has 36 characters, as `%s` shows them",
+                cli_command("deliveries list").text);
+    }
+    fputc('\n', stderr);
     return EX_DATAERR;
 }
 

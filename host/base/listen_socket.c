@@ -39,7 +39,7 @@ static int listen_at(const struct addrinfo *address) {
     return steal_fd(&fd);
 }
 
-/* What failed, why, and the fix. */
+/* The error names the cause and its fix. */
 static void explain(const struct listen_place *place, const char *shown, int reason,
                     struct error *err) {
     static const char format[] = "cannot listen on %s: %s%s%s";

@@ -25,7 +25,7 @@
 #define TRANSPORT_HELD_MAX ((size_t)256 << 20)
 #define TRANSPORT_SMALL_MAX ((size_t)1 << 20)
 #define TRANSPORT_HEADERS_MAX (64u << 10)
-/* Of the responses of one owner (http_transfer.entry), one at a time may be larger than this. The
+/* One response at a time of an owner (http_transfer.entry) may be larger than this. The
  * others pause meanwhile, so that one plugin cannot fill the host's memory. */
 #define TRANSPORT_LARGE_FROM ((size_t)256 << 10)
 #define TRANSPORT_ACCEPT "application/vnd.github+json"

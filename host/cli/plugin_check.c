@@ -36,7 +36,7 @@ struct check {
     struct worker_process_spec spec;
     struct trial *trial;
     bool cancelled;
-    /* Of the trial that goes on. */
+    /* The delivery under trial. */
     const char *event, *action, *file;
     unsigned deliveries, failures;
     unsigned all_failures;

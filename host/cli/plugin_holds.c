@@ -57,8 +57,8 @@ static int check_form(const char *name) {
     if (strlen(name) > INBOX_NAME_MAX) {
         return cli_usage_error(VERB, "no plugin has such a long name");
     }
-    /* As the worker's descriptor check has it. Even --force may not store a name that no plugin
-     * has. */
+    /* The worker's check of descriptors allows these characters. Even --force may not store a name
+     * that no plugin can have. */
     if (!*name || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_")]) {
         return cli_usage_error(VERB,
                                "no plugin may have the name '%s': names have only a-z, 0-9, - "

@@ -216,7 +216,7 @@ static bool says_nothing(const json_t *delivery) {
            (event && strcmp(event, "ping") == 0 && code_of(delivery) == 503);
 }
 
-/* What the person has to do, for the status that GitHub got. */
+/* The fix for the status that GitHub got. */
 static const char *fix_of(long status) {
     switch (status) {
     case 401:

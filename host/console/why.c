@@ -115,7 +115,7 @@ static void put_run_text(struct buffer *json, const char *key, const char *text)
     }
 }
 
-/* As `snekomatic deliveries show --why --json` prints it. */
+/* The form is that of `snekomatic deliveries show --why --json`. */
 static void put_json(struct buffer *json, const struct finding *finding) {
     view_json_open(json, NULL, '{');
     view_json_text(json, "plugin", finding->name);

@@ -19,7 +19,7 @@
 struct dispatch;
 struct explain_desk;
 
-/* What decides before the worker, in this order. */
+/* The conditions that the host checks before the worker, in this order. */
 enum explain_host {
     /* Nothing: the plugin gets such a delivery. */
     EXPLAIN_ROUTED,

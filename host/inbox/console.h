@@ -142,7 +142,7 @@ void inbox_show_finish(struct inbox_show *show);
 
 /* ---- INBOX_TIMELINE ---- */
 
-/* What happened to one item: its deliveries with their runs, as INBOX_SEARCH with `repository` and
+/* The history of one item: its deliveries with their runs, as INBOX_SEARCH with `repository` and
  * `number` lists them, and the effects of all plugins on it. Merge both by time. Result: 0. */
 struct inbox_timeline {
     struct inbox_operation operation;

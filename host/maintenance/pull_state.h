@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the reader and the fetcher of pull mode share: GitHub's clock, the app's limits, and the
+/* The reader and the fetcher of pull mode share this: GitHub's clock, the app's limits, and the
  * report for /readyz and /metrics.
  *
  * Threads: the loop's thread, except pull_state_report(), which any thread may call. */

@@ -48,7 +48,7 @@ struct explained {
     /* "pull_request.closed", "nightly", "/invite". */
     char name[2 * FRAME_NAME_MAX + 2];
     char condition[EXPLAINED_TEXT_MAX + 1];
-    /* What the payload has in place of `condition`; the person of a command. */
+    /* The value that the payload has in place of `condition`; the person of a command. */
     char saw[EXPLAINED_TEXT_MAX + 1];
 };
 

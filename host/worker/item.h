@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the helpers for issues, pull requests and checks share: the item of the event, and the right
+/* The helpers for issues, pull requests and checks share this: the item of the event, and the right
  * to make a thing that a plugin makes once. Any thread of a handler. */
 #ifndef SNEK_WORKER_ITEM_H
 #define SNEK_WORKER_ITEM_H

@@ -39,7 +39,7 @@ enum matching_text {
  * MATCHING_NO_TEXT. */
 enum matching_text matching_find_text(struct run *run, const struct comment_target **target);
 
-/* Who wrote the text. `login` is NULL for a deleted account. */
+/* The author of the text. `login` is NULL for a deleted account. */
 struct person matching_author(struct run *run, const struct comment_target *target);
 
 /* Splits `line`, in place, at white space. Returns the number of words, at most `most`. */

@@ -15,7 +15,7 @@
 
 #define CHECK_BYTES_1_0 (offsetof(struct snek_check, id) + sizeof(int64_t *))
 #define CHECKS_URL "/repos/{owner}/{repo}/check-runs"
-/* Of one request, by GitHub's documentation of check runs. */
+/* The most in one request, by GitHub's documentation of check runs. */
 #define ANNOTATIONS_MAX 50
 
 /* A check run that GitHub has. */

@@ -117,7 +117,7 @@ static bool are_equal(const struct key *left, const struct key *right, const cha
            memcmp(json + left->at, json + right->at, left->bytes) == 0;
 }
 
-/* Of the innermost mapping, which ends: its keys are sorted once. */
+/* The innermost mapping ends: its keys are sorted once. */
 static int check_keys(struct reading *reading, const struct level *level) {
     char *json = reading->document->json.data;
     size_t count = reading->n_keys - level->first_key;

@@ -22,7 +22,7 @@ struct yaml_place {
 
 struct yaml_document {
     struct buffer json;
-    /* Of each key and each value, in the order of the JSON. */
+    /* The place of each key and each value, in the order of the JSON. */
     struct yaml_mark {
         /* The offset of its first byte in the JSON. */
         size_t at;

@@ -23,14 +23,14 @@ extern "C" {
 #define SNEK_CHECK_SERVICE "check"
 #define SNEK_CHECK_REVISION 1
 
-/* What a check run shows, for snek_check(run, "DCO", .conclusion = ...), which sets the first three
- * members. Borrowed with everything that it points to until the call returns. */
+/* The text of a check run, for snek_check(run, "DCO", .conclusion = ...), which sets the first
+ * three members. Borrowed with everything that it points to until the call returns. */
 struct snek_check {
     /* The size of this struct in the plugin. */
     uint32_t bytes;
     /* 0. */
     uint32_t reserved;
-    /* What people see: "DCO". */
+    /* The name that people see: "DCO". */
     const char *name;
     /* The commit. NULL for that of the event: the head of the pull request, of the check, of the
      * merge group, or of the push. */

@@ -155,7 +155,7 @@ static inline int64_t snek_time_ms(const char *time) {
         hour > 23 || minute > 59 || second > 60) {
         return -1;
     }
-    /* As in snek_time(), the year begins with March. */
+    /* The year begins with March, as in snek_time(). */
     year -= month < 3;
     days = 365 * (int64_t)year + year / 4 - year / 100 + year / 400 +
            (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1 - 719468;

@@ -13,7 +13,7 @@ import sdk
 ENTRY = "snek_plugin_entry"
 PLUGINS = sdk.ROOT / "plugins"
 HERE = pathlib.Path(__file__).resolve().parent
-# What a sanitizer's build brings with it.
+# A sanitizer's build brings these with it.
 SANITIZERS = r"lib(asan|ubsan|tsan|clang_rt\.\w+)[-\w]*\.so"
 LIBC = r"(libc|ld-linux[-\w]*|linux-vdso)\.so"
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]

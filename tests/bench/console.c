@@ -407,7 +407,7 @@ static int by_value(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* Of this process. PostgreSQL's own is not in it. */
+/* The processor time of this process, without that of PostgreSQL's server. */
 static double cpu_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the host is compared with: libmicrohttpd that checks the signature and keeps nothing, and
+/* The peers of the host: libmicrohttpd that checks the signature and keeps nothing, and
  * the smallest program that keeps each delivery before it responds: the same, LZ4, and commits in
  * groups to SQLite or PostgreSQL. It routes nothing, reads no JSON, and has one table. It prints
  * its port, and ends at SIGTERM. */

@@ -65,12 +65,12 @@ DESCRIBED = [
     REPO + "/statuses/{sha}",
 ]
 
-# What a token needs for all of REQUESTS.
+# A token needs these for all of REQUESTS.
 REQUIRED = {"checks": "write", "contents": "write", "issues": "write", "members": "write",
             "pull_requests": "write", "statuses": "write"}
 
 SHA = "3c5e7d0b7912b4ad0458f7baed1b4e80c7fd71ee"
-# What the terrarium lacks for REQUESTS.
+# The terrarium lacks these for REQUESTS.
 STATE = {
     "installations": [{"id": snek.INSTALLATION, "permissions": REQUIRED}],
     "organizations": [{"login": "sneks-united", "teams": [

@@ -55,7 +55,7 @@ def test_the_help_of_a_verb_has_exactly_its_options(verb):
     known |= set(re.findall(r'cli_config_switch\([^)]*, "([a-z-]+)", &', source_of(verb)))
     if re.search(r"cli_config_(?:option|switch)\(", source_of(verb)):
         known |= {"config", "help"}
-    # What stands before the verb or in an example of another program is no option of ours.
+    # A word before the verb, or in an example of another program, is no option of ours.
     described = set(re.findall(r"^ +(?:-[a-z], )?--([a-z-]+)(?: |$)", help_of(verb), re.M))
     assert described == known
 

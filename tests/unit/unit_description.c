@@ -17,7 +17,7 @@ struct sample {
     const char *effect[2];
     /* The times of a schedule for each repository; NULL: none. */
     const char *cron;
-    /* Of the second permission. */
+    /* The second permission is optional. */
     bool optional;
 };
 

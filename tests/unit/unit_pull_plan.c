@@ -24,7 +24,7 @@ static void a_reading_goes_back_behind_the_place_but_not_before_the_first_start(
         {{.oldest_ms = NOW, .place_ms = NOW + MINUTE_MS}, NOW},
         {{.oldest_ms = NOW, .place_ms = NOW + HOUR_MS}, NOW + HOUR_MS - PULL_OVERLAP_MS},
         {{.oldest_ms = 0, .place_ms = NOW}, NOW - PULL_OVERLAP_MS},
-        /* Of a wrong clock. */
+        /* A clock that is wrong. */
         {{.oldest_ms = 5, .place_ms = NOW + DAY_MS}, 5},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

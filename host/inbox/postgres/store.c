@@ -107,7 +107,7 @@ struct group {
     /* How many statements each operation has sent. */
     unsigned *sent;
     bool *unsettled; /* of each */
-    /* Of each: see put_many.h. */
+    /* The leader of each operation: see put_many.h. */
     size_t *leaders;
     struct store_failure *failure;
     bool failed;

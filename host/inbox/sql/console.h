@@ -35,7 +35,7 @@
 #define CONSOLE_IDS(index, condition)                                                              \
     "SELECT id FROM runs" CONSOLE_INDEXED(index) " WHERE " condition                               \
                                                  " LIMIT " CONSOLE_DIGITS(CONSOLE_FEW)
-/* Of the first ids of a statement. */
+/* The runs with the first ids of a statement. */
 #define CONSOLE_SHOWN(ids)                                                                         \
     CONSOLE_OF_STATE("SELECT id FROM (" ids ") AS shown LIMIT " CONSOLE_DIGITS(CONSOLE_FEW))
 #define CONSOLE_COUNT_SHOWN(rows)                                                                  \

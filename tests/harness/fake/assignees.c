@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who may be assigned to issues and pull requests, and who is. */
+/* The people who may be assigned to issues and pull requests, and those who are. */
 #include "fake/collaborators.h"
 #include "fake/fields.h"
 #include "fake/handlers.h"

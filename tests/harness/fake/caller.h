@@ -14,7 +14,7 @@ struct caller {
     char problem[160];
     /* The JWT's claims, of CALLER_APP. */
     json_t *claims;
-    /* Of CALLER_INSTALLATION: the installation as the state has it, and the token's permissions,
+    /* For CALLER_INSTALLATION: the installation as the state has it, and the token's permissions,
      * repositories (NULL: all) and serial number. */
     json_t *installation;
     json_t *permissions;

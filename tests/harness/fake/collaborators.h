@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who may do what in a repository: collaborators, teams, the organization's members and owners. */
+/* The rights of people in a repository: collaborators, teams, the organization's members and
+ * owners. */
 #ifndef SNEK_HARNESS_FAKE_COLLABORATORS_H
 #define SNEK_HARNESS_FAKE_COLLABORATORS_H
 

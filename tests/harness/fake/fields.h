@@ -23,7 +23,7 @@ json_t *exchange_fields(struct http_exchange *exchange, const char *resource,
 /* The hexadecimal SHA-1 of a text: what the fake takes for a commit's or a tree's. */
 #define FAKE_SHA_BYTES 41
 void fake_sha(const char *text, char sha[FAKE_SHA_BYTES]);
-/* That of a file, as Git has it. */
+/* The SHA of a file, as Git has it. */
 void fake_blob_sha(const char *text, char sha[FAKE_SHA_BYTES]);
 /* Now, as JSON. */
 json_t *fake_now(const struct fake *fake);

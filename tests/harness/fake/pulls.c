@@ -193,7 +193,7 @@ void handle_reviews_get(struct http_exchange *exchange) {
     respond_page(exchange, all);
 }
 
-/* What the review's event makes of it. */
+/* The state that the review's event gives it. */
 static const char *state_of_event(const char *event) {
     static const char *const states[][2] = {{"APPROVE", "APPROVED"},
                                             {"REQUEST_CHANGES", "CHANGES_REQUESTED"},

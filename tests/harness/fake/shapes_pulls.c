@@ -71,7 +71,7 @@ static void put_urls(const struct fake *fake, const json_t *repository, const js
     json_object_set_new(shape, "patch_url", json_sprintf("%s.patch", html));
 }
 
-/* What an issue has, under the same names. */
+/* The members that an issue has under the same names. */
 json_t *shape_pull_simple(struct fake *fake, json_t *repository, json_t *pull) {
     static const char *const same[] = {"id",
                                        "number",

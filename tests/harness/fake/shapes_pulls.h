@@ -6,10 +6,10 @@
 
 #include "fake/instance.h"
 
-/* As one of a list. */
+/* The form in a list. */
 json_t *shape_pull_simple(struct fake *fake, json_t *repository, json_t *pull);
 json_t *shape_pull(struct fake *fake, json_t *repository, json_t *pull);
-/* As a check run names it. */
+/* The form in a check run. */
 json_t *shape_pull_minimal(struct fake *fake, const json_t *repository, const json_t *pull);
 json_t *shape_file(const struct fake *fake, const json_t *repository, const json_t *pull,
                    const json_t *file);

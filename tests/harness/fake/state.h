@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What exists at the fake GitHub: one JSON tree, in the form that docs/fake-github.md describes. */
+/* The state of the fake GitHub: one JSON tree, in the form that docs/fake-github.md describes. */
 #ifndef SNEK_HARNESS_FAKE_STATE_H
 #define SNEK_HARNESS_FAKE_STATE_H
 

@@ -150,7 +150,7 @@ static const struct schema_key issue_keys[] = {{"number", NUMBER, NULL, true},
                                                {"milestone", NUMBER | NOTHING, NULL, false},
                                                {"closed_at", TEXT | NOTHING, NULL, false},
                                                {"state_reason", TEXT | NOTHING, NULL, false},
-                                               /* Of a pull request. */
+                                               /* A pull request has these too. */
                                                {"draft", YES, NULL, false},
                                                {"head", TABLE, &branch, false},
                                                {"base", TABLE, &branch, false},

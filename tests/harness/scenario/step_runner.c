@@ -488,7 +488,7 @@ static int do_advance(struct step_runner *runner, struct error *err) {
     runner->advanced_ms += scenario_duration_ms(text(runner->step, "advance"));
     runner->runs_wanted = 0;
     int64_t nearest_ms = choose_due(runner);
-    /* What fires is due by itself. */
+    /* A schedule or timer that fires makes a delivery of its own, which is due. */
     size_t n_waiting_guids = runner->n_guids;
     if (fire(runner, err) < 0) {
         return -1;

@@ -3,13 +3,12 @@
 #include "worker/repository_config.h"
 
 #include "base/json.h"
-#include "worker/arena.h"
 #include "worker/descriptor.h"
+#include "worker/found_values.h"
 #include "worker/http_send.h"
 #include "worker/known_keys.h"
 #include "worker/response.h"
 #include "worker/run.h"
-#include "worker/value.h"
 #include "worker/worker.h"
 #include "worker/yaml.h"
 
@@ -18,8 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that find() hands out of one file. */
-#define TEXTS_MAX (8u << 20)
+/* Bytes of the copies of all values of one file: 32 levels, each with at most 512 KiB of JSON, and
+ * what each value costs. So no file reaches it. */
+#define VALUES_MAX (32u << 20)
 #define NAME_MAX_BYTES 100
 /* Owner, repository, the folder and the name. */
 #define SOURCE_MAX 400
@@ -29,7 +29,7 @@
 struct snek_repository_config {
     struct run_resource resource;
     struct run *run;
-    struct arena arena;
+    struct found_values found;
     /* Without JSON when there is no file. */
     struct yaml_document document;
     char source[SOURCE_MAX];
@@ -37,7 +37,7 @@ struct snek_repository_config {
 
 static void config_free(struct snek_repository_config *config) {
     run_detach(&config->resource);
-    arena_finish(&config->arena);
+    found_values_finish(&config->found);
     yaml_finish(&config->document);
     free(config);
 }
@@ -50,7 +50,7 @@ static struct snek_repository_config *config_new(struct run *run) {
     struct snek_repository_config *config = calloc(1, sizeof *config);
     if (config) {
         config->run = run;
-        arena_init(&config->arena, TEXTS_MAX);
+        found_values_init(&config->found, VALUES_MAX);
         config->resource.on_run_end = on_run_end;
         run_attach(run, &config->resource);
     }
@@ -191,7 +191,7 @@ uint32_t repository_config_find(struct snek_repository_config *config, const cha
         return SNEK_ABSENT;
     }
     const struct buffer *json = &config->document.json;
-    return value_find(&config->arena, json->data, json->bytes, path, value);
+    return found_values_find(&config->found, json->data, json->bytes, path, value);
 }
 
 const char *repository_config_source(const struct snek_repository_config *config) {

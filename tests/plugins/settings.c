@@ -35,6 +35,21 @@ static int32_t settings(struct snek_run *run) {
     return reply(run, config, days, greeting, close);
 }
 
+/* A handler that looks at the list for each of many files. */
+static int32_t many(struct snek_run *run) {
+    struct snek_repository_config *config;
+    const char *label;
+    int32_t result = snek_repository_config(run, "settings", &config);
+    for (uint32_t n = 0; result >= 0 && n < 300000; n++) {
+        result = snek_repository_item(run, config, "labels", 1, &label);
+        if (result == 0 || (result > 0 && strcmp(label, "needs info") != 0)) {
+            return snek_fail(
+                run, snek_print(run, "the label is gone after %lu times", (unsigned long)n));
+        }
+    }
+    return result < 0 ? result : SNEK_DONE;
+}
+
 static int32_t misnamed(struct snek_run *run) {
     struct snek_repository_config *config;
     return snek_repository_config(run, "../settings", &config);
@@ -45,6 +60,7 @@ static const struct snek_permission permissions[] = {
 
 static const struct snek_command commands[] = {
     {.name = "settings", .usage = "/settings", .handler = settings},
+    {.name = "many", .usage = "/many", .handler = many},
     {.name = "misnamed", .usage = "/misnamed", .handler = misnamed},
 };
 

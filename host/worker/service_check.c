@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Service "check": finds the plugin's check run at a commit, and makes or updates it. */
 #include "base/array.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "worker/item.h"
 #include "worker/json_body.h"
-#include "worker/matching.h"
 #include "worker/run.h"
 #include "worker/services.h"
 #include "worker/store_call.h"
 
 #include <snekomatic/convenience_item.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CHECK_BYTES_1_0 (offsetof(struct snek_check, id) + sizeof(int64_t *))
@@ -159,7 +161,8 @@ static const char *check_json(struct run *run, const struct snek_check *check,
 
 /* ---- making and updating it ---- */
 
-/* Repeatable: the check run is the plugin's own, and shows the same again. */
+/* Repeatable: the check run is the plugin's own, and shows the same again. Only annotations are
+ * added to it each time, so make() and send_once() look for them first. */
 static int32_t update(struct run *run, int64_t id, const char *json) {
     struct snek_run *shown = run_shown(run);
     return snek_request(shown, "PATCH", CHECKS_URL "/{id}",
@@ -167,42 +170,60 @@ static int32_t update(struct run *run, int64_t id, const char *json) {
                         .flags = SNEK_REQUEST_REPEATABLE);
 }
 
-static int32_t post(struct run *run, const char *json, uint32_t flags, int64_t *id) {
+static int32_t post(struct run *run, const char *json, int64_t *id) {
     struct snek_run *shown = run_shown(run);
     struct snek_response *response = NULL;
-    int32_t result = snek_request(shown, "POST", CHECKS_URL, .json = json, .flags = flags,
-                                  .response = &response);
+    int32_t result = snek_request(shown, "POST", CHECKS_URL, .json = json,
+                                  .flags = SNEK_REQUEST_REPEATABLE, .response = &response);
     *id = result == 0 ? snek_response_integer(shown, response, "id", 0) : 0;
     snek_free_response(shown, response);
     return result;
 }
 
-/* There is none yet, or only `old`, which is to be replaced. Only one run may go on from here. */
+/* Must this show be a new check run? GitHub adds to the annotations that a check run has. */
+static bool must_make(const struct found *found, unsigned annotations_count) {
+    return found->id == 0 || (found->annotated && annotations_count > 0);
+}
+
+/* Only one run may go on from here. An earlier attempt or another run may have made it just before,
+ * so this looks again. After that it is right to repeat a request in doubt. */
 static int32_t make(struct run *run, const struct snek_check *check, const char *annotations,
-                    struct found old, int64_t *id) {
-    struct snek_run *shown = run_shown(run);
+                    unsigned count, int64_t *id) {
+    char name[sizeof STORE_RESERVED + 32];
     struct found found;
-    const char *name = snek_print(shown, STORE_RESERVED "check %s %.100s %.100s", check->head_sha,
-                                  check->name, check->external_id);
-    const char *json = check_json(run, check, annotations, true);
-    int32_t result = name ? item_reserve(run, name, "the same check run") : SNEK_E_FAILED;
+    uint64_t hash = hash_text(hash_text(HASH_BEGIN, check->head_sha), check->name);
+    snprintf(name, sizeof name, STORE_RESERVED "check %016" PRIx64,
+             hash_text(hash, check->external_id));
+    int32_t result = item_reserve(run, name, "the same check run");
     result = result < 0 ? result : find(run, check, &found);
-    if (result == 0 && found.id == old.id) {
-        result = post(run, json, 0, id);
-        if (result != SNEK_E_IN_DOUBT) {
-            return result;
-        }
-        /* An earlier attempt may have made it. */
-        result = find(run, check, &found);
-    }
     if (result < 0) {
         return result;
     }
-    if (found.id == old.id) {
-        return post(run, json, SNEK_REQUEST_REPEATABLE, id);
+    if (must_make(&found, count)) {
+        return post(run, check_json(run, check, annotations, true), id);
     }
     *id = found.id;
     return update(run, found.id, check_json(run, check, annotations, false));
+}
+
+/* How many annotations the check run has at GitHub. */
+static int32_t count_annotations(struct run *run, int64_t id, int64_t *count) {
+    struct snek_run *shown = run_shown(run);
+    struct snek_response *response = NULL;
+    int32_t result = snek_request(shown, "GET", CHECKS_URL "/{id}",
+                                  .parameters = {{"id", snek_print(shown, "%" PRId64, id)}},
+                                  .response = &response);
+    *count =
+        result == 0 ? snek_response_integer(shown, response, "output.annotations_count", 0) : 0;
+    snek_free_response(shown, response);
+    return result;
+}
+
+/* An earlier attempt may have sent them, and lost the response. */
+static int32_t send_once(struct run *run, int64_t id, const char *json, int64_t count_after) {
+    int64_t count = 0;
+    int32_t result = run_attempt(run) > 1 ? count_annotations(run, id, &count) : 0;
+    return result < 0 || count >= count_after ? result : update(run, id, json);
 }
 
 /* Sends the annotations that did not fit into the first request. */
@@ -210,6 +231,7 @@ static int32_t send_more(struct run *run, const struct snek_check *check, int64_
                          struct json_reader *reader) {
     struct snek_run *shown = run_shown(run);
     unsigned count = ANNOTATIONS_MAX;
+    int64_t sent = ANNOTATIONS_MAX;
     int32_t result = 0;
     while (result == 0 && count == ANNOTATIONS_MAX) {
         const char *annotations = next_annotations(run, reader, &count);
@@ -218,7 +240,8 @@ static int32_t send_more(struct run *run, const struct snek_check *check, int64_
         }
         if (count > 0) {
             const char *output = output_json(run, check, annotations);
-            result = update(run, id, snek_json(shown, "{'output':%s}", output));
+            sent += count;
+            result = send_once(run, id, snek_json(shown, "{'output':%s}", output), sent);
         }
     }
     return result;
@@ -253,8 +276,8 @@ static int32_t check_set(struct snek_run *shown, const struct snek_check *given)
     if (result < 0) {
         return result;
     }
-    if (found.id == 0 || (found.annotated && count > 0)) {
-        result = make(run, &check, first, found, &id);
+    if (must_make(&found, count)) {
+        result = make(run, &check, first, count, &id);
     } else {
         id = found.id;
         result = update(run, id, check_json(run, &check, first, false));

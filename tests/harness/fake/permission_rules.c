@@ -42,7 +42,6 @@ static const struct permission_rule {
     {NULL, "repos/*/*/git/**", "contents", NULL, NULL},
     {NULL, "repos/*/*/branches/*/protection/**", "administration", NULL, NULL},
     {NULL, "repos/*/*/branches/**", "contents", NULL, NULL},
-    {NULL, "repos/*/*/branches-where-head", "contents", NULL, NULL},
     {NULL, "repos/*/*/compare/**", "contents", NULL, NULL},
     {NULL, "repos/*/*/merges", "contents", NULL, NULL},
     {NULL, "repos/*/*/merge-upstream", "contents", NULL, NULL},

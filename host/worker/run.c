@@ -47,6 +47,7 @@ struct run {
     /* The code of the latest text that could not be built, 0 when none; and its sentence. */
     int32_t text_code;
     char text_sentence[FRAME_REASON_MAX + 1];
+    unsigned comments_removed;
     uint32_t timers;
     uint64_t timer_bytes;
     struct run_resources resources;
@@ -217,6 +218,16 @@ bool run_count_timer(struct run *run, size_t bytes) {
     run->timers++;
     run->timer_bytes += bytes;
     return true;
+}
+
+void run_count_comment_removed(struct run *run) {
+    SCOPED_LOCK(&run->lock);
+    run->comments_removed++;
+}
+
+unsigned run_comments_removed(struct run *run) {
+    SCOPED_LOCK(&run->lock);
+    return run->comments_removed;
 }
 
 struct role_facts *run_role_facts(struct run *run) {

@@ -72,6 +72,11 @@ const char *run_word(const struct run *run, uint32_t n);
 /* Counts a timer that the run sets or cancels, with the bytes of its payload. False: too many. */
 bool run_count_timer(struct run *run, size_t bytes);
 
+/* How many comments that are kept up to date this attempt has removed: the next one of the same key
+ * is another effect. */
+void run_count_comment_removed(struct run *run);
+unsigned run_comments_removed(struct run *run);
+
 /* Only roles.c uses it. */
 struct role_facts *run_role_facts(struct run *run);
 

@@ -12,6 +12,18 @@ static int32_t on_unstick(struct snek_run *run) {
     return snek_sticky_comment_remove(run, snek_argument(run, 1));
 }
 
+/* /clock: in each attempt the comment has another text. */
+static int32_t on_clock(struct snek_run *run) {
+    return snek_sticky_comment(run, "clock", snek_print(run, "at %" PRId64, snek_now_ms(run)));
+}
+
+/* /again: what is posted after a removal is another comment. */
+static int32_t on_again(struct snek_run *run) {
+    int32_t result = snek_sticky_comment(run, "again", "one");
+    result = result < 0 ? result : snek_sticky_comment_remove(run, "again");
+    return result < 0 ? result : snek_sticky_comment(run, "again", "one");
+}
+
 /* /labels +WANTED -UNWANTED ...: what remains to be done is in the log. */
 static int32_t on_labels(struct snek_run *run) {
     struct snek_label labels[SNEK_LABELS_MAX + 1] = {{0}};
@@ -73,6 +85,8 @@ static const struct snek_subscription subscriptions[] = {
     {.event = "issues", .action = "opened", .handler = on_opened},
     {.event = "issues", .action = "edited", .handler = on_edited}};
 static const struct snek_command commands[] = {
+    {.name = "again", .usage = "/again", .handler = on_again},
+    {.name = "clock", .usage = "/clock", .handler = on_clock},
     {.name = "check", .usage = "/check CONCLUSION ANNOTATIONS", .handler = on_check},
     {.name = "sticky", .usage = "/sticky KEY TEXT", .handler = on_sticky},
     {.name = "unstick", .usage = "/unstick KEY", .handler = on_unstick},

@@ -2,9 +2,8 @@
 /* struct snek_response: the frame that the host sent, and the texts that were found in it. */
 #include "worker/response.h"
 
-#include "worker/arena.h"
+#include "worker/found_values.h"
 #include "worker/run.h"
-#include "worker/value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 
 struct snek_response {
     struct run_resource resource;
-    struct arena arena;
+    struct found_values found;
     struct call_result result;
 };
 
@@ -25,7 +24,7 @@ static void response_on_run_end(struct run_resource *resource) {
 struct snek_response *response_new(struct run *run) {
     struct snek_response *response = calloc(1, sizeof *response);
     if (response) {
-        arena_init(&response->arena, RESPONSE_TEXTS_MAX);
+        found_values_init(&response->found, RESPONSE_TEXTS_MAX);
         response->resource.on_run_end = response_on_run_end;
         run_attach(run, &response->resource);
     }
@@ -37,7 +36,7 @@ void response_free(struct snek_response *response) {
         return;
     }
     run_detach(&response->resource);
-    arena_finish(&response->arena);
+    found_values_finish(&response->found);
     call_result_finish(&response->result);
     free(response);
 }
@@ -76,7 +75,7 @@ struct snek_text response_header(struct snek_response *response, const char *nam
             const char *value = at + name_bytes + 1;
             value += value < line_end && *value == ' ';
             found.bytes = (uint64_t)(line_end - value);
-            found.data = arena_text(&response->arena, value, found.bytes);
+            found.data = arena_text(&response->found.arena, value, found.bytes);
         }
         at = newline ? newline + 1 : end;
     }
@@ -85,7 +84,10 @@ struct snek_text response_header(struct snek_response *response, const char *nam
 
 uint32_t response_find(struct snek_response *response, const char *path, struct snek_value *value) {
     if (!response) {
-        return value_find(NULL, "", 0, NULL, value);
+        if (value) {
+            *value = (struct snek_value){.kind = SNEK_ABSENT};
+        }
+        return SNEK_ABSENT;
     }
     return response_find_in(response, response->result.body.data, response->result.body.bytes, path,
                             value);
@@ -93,5 +95,5 @@ uint32_t response_find(struct snek_response *response, const char *path, struct 
 
 uint32_t response_find_in(struct snek_response *response, const char *json, size_t bytes,
                           const char *path, struct snek_value *value) {
-    return value_find(&response->arena, json, bytes, path, value);
+    return found_values_find(&response->found, json, bytes, path, value);
 }

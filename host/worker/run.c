@@ -5,8 +5,8 @@
 
 #include "base/lock.h"
 #include "base/text.h"
+#include "worker/found_values.h"
 #include "worker/roles.h"
-#include "worker/value.h"
 #include "worker/worker.h"
 
 #include <assert.h>
@@ -40,6 +40,8 @@ struct run {
     const char *app;
 
     struct arena arena;
+    /* Of the payload. */
+    struct found_values found;
 
     /* Guards the members below. */
     pthread_mutex_t lock;
@@ -100,6 +102,7 @@ int run_new(struct worker *worker, uint64_t handle, char *body, size_t body_byte
     made->handle = handle;
     made->frame = body;
     arena_init(&made->arena, RUN_TEXTS_MAX);
+    found_values_init(&made->found, RUN_TEXTS_MAX);
     pthread_mutex_init(&made->lock, NULL);
     TAILQ_INIT(&made->resources);
     role_facts_init(&made->role_facts);
@@ -118,6 +121,7 @@ void run_free(struct run *run) {
         assert(TAILQ_FIRST(&run->resources) != resource);
     }
     arena_finish(&run->arena);
+    found_values_finish(&run->found);
     role_facts_finish(&run->role_facts);
     pthread_mutex_destroy(&run->lock);
     free(run->frame);
@@ -179,7 +183,7 @@ struct snek_text run_payload(const struct run *run) {
 }
 
 uint32_t run_find(struct run *run, const char *path, struct snek_value *value) {
-    return value_find(&run->arena, run->payload.data, run->payload.bytes, path, value);
+    return found_values_find(&run->found, run->payload.data, run->payload.bytes, path, value);
 }
 
 const char *run_find_text(struct run *run, const char *path) {

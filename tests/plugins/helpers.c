@@ -24,6 +24,19 @@ static int32_t on_again(struct snek_run *run) {
     return result < 0 ? result : snek_sticky_comment(run, "again", "one");
 }
 
+/* /count: a loop asks for the length again and again. */
+static int32_t on_count(struct snek_run *run) {
+    struct snek_response *issue;
+    int32_t result =
+        snek_request(run, "GET", "/repos/{owner}/{repo}/issues/{number}", .response = &issue);
+    for (unsigned long n = 0; result == 0 && n < 40000; n++) {
+        if (snek_count(run, "issue") == 0 || snek_response_count(run, issue, "") == 0) {
+            return snek_fail(run, snek_print(run, "nothing is left after %lu times", n));
+        }
+    }
+    return result;
+}
+
 /* /labels +WANTED -UNWANTED ...: what remains to be done is in the log. */
 static int32_t on_labels(struct snek_run *run) {
     struct snek_label labels[SNEK_LABELS_MAX + 1] = {{0}};
@@ -86,6 +99,7 @@ static const struct snek_subscription subscriptions[] = {
     {.event = "issues", .action = "edited", .handler = on_edited}};
 static const struct snek_command commands[] = {
     {.name = "again", .usage = "/again", .handler = on_again},
+    {.name = "count", .usage = "/count", .handler = on_count},
     {.name = "clock", .usage = "/clock", .handler = on_clock},
     {.name = "check", .usage = "/check CONCLUSION ANNOTATIONS", .handler = on_check},
     {.name = "sticky", .usage = "/sticky KEY TEXT", .handler = on_sticky},

@@ -25,6 +25,9 @@ struct trial {
     uint64_t run;
     enum trial_github github;
     bool ready, handled, gone;
+    /* trial_end() has closed the worker's socket. */
+    bool ending;
+    bool late;
     /* "": nothing went wrong. */
     char why[2048];
 };
@@ -167,7 +170,7 @@ static void on_exit_of_worker(void *context, const struct worker_death *death) {
     snprintf(why, sizeof why, "the worker %.250s%s%.1200s", death->how,
              *death->symbolize ? "; its lines: " : "", death->symbolize);
     trial->gone = true;
-    if (!trial->handled || !trial->ready) {
+    if (!trial->ending || !death->clean) {
         fail(trial, why);
     }
 }
@@ -208,6 +211,10 @@ const struct description *trial_description(const struct trial *trial) {
     return trial->description;
 }
 
+bool trial_was_late(const struct trial *trial) {
+    return trial->late;
+}
+
 static void forget_worker(struct trial *trial) {
     worker_process_free(trial->worker_process);
     trial->worker_process = NULL;
@@ -226,6 +233,7 @@ static int wait_for(struct trial *trial, const bool *done, int64_t within_ms, co
     int64_t deadline_ms = clock_monotonic_ms() + within_ms;
     while (!*done && !trial->gone) {
         if (clock_monotonic_ms() >= deadline_ms) {
+            trial->late = true;
             fail(trial, late);
             break;
         }
@@ -244,7 +252,7 @@ int trial_start(struct trial *trial, const char **why) {
     if (trial->worker_process) {
         return 0;
     }
-    trial->ready = trial->gone = false;
+    trial->ready = trial->gone = trial->ending = trial->late = false;
     trial->handled = true;
     trial->why[0] = '\0';
     if (worker_process_start(trial->loop, trial->starter, trial->spec, &handlers, trial,
@@ -290,6 +298,7 @@ int trial_end(struct trial *trial, const char **why) {
     if (!trial->worker_process) {
         return 0;
     }
+    trial->ending = true;
     worker_process_close(trial->worker_process);
     return wait_for(trial, &trial->gone, RUN_DEADLINE_MS, "destroy() does not return within 10 s");
 }

@@ -50,6 +50,8 @@ int trial_start(struct trial *trial, const char **why);
 int trial_deliver(struct trial *trial, const struct trial_delivery *delivery, const char **why);
 /* Ends the worker, if it runs. Results as above. */
 int trial_end(struct trial *trial, const char **why);
+/* The last failure was a deadline. */
+bool trial_was_late(const struct trial *trial);
 
 /* The plugin's description, from the first start that got so far; NULL before. */
 const struct description *trial_description(const struct trial *trial);

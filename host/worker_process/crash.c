@@ -232,6 +232,7 @@ void crash_explain(struct crash *crash, const siginfo_t *info, const char *kille
     } else if (signalled) {
         explain_signal(crash, info->si_status, death);
     } else {
+        death->clean = info->si_status == 0;
         snprintf(death->how, sizeof death->how, "exited with status %d%s", info->si_status,
                  info->si_status == EX_IOERR ? ": the plugin closed the worker's socket" : "");
     }

@@ -16,6 +16,8 @@
 struct worker_death {
     /* It follows "the worker": "was killed by signal 11 (Segmentation fault): stack overflow". */
     char how[300];
+    /* It exited with status 0, by itself or because its socket was closed. */
+    bool clean;
     /* "SIGSEGV"; "" without a signal. */
     char signal[16];
     /* "stack overflow"; "" when it is not known. */

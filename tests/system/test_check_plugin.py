@@ -59,6 +59,32 @@ def test_a_crash_names_the_payload_the_missing_value_and_the_place():
     assert sum(line.startswith("FAIL issues") for line in lines) == 1
 
 
+def test_a_crash_in_destroy_is_reported(tmp_path):
+    config = tmp_path / "snekomatic.toml"
+    config.write_text(f'[[plugin]]\npath = "{snek.program("misbehave.so")}"\n'
+                      '[plugin.config]\ncrash_in = "destroy"\n')
+    config.chmod(0o600)
+    done = check("--plugin", snek.program("misbehave.so"), "-c", config)
+    assert done.returncode == 78
+    assert "FAIL create() and destroy(): the worker " in done.stdout
+    assert "FAIL create() and destroy(), 100 times: 100 failed\n" in done.stdout
+
+
+@pytest.mark.parametrize("name,action,lines", [
+    ("bad-destroy.so", "", ["FAIL create() and destroy(): destroy() does not return within 10 s",
+                            "FAIL create() and destroy(), 100 times: 1 failed"]),
+    ("misbehave.so", "spin", ["ok   create() and destroy(), 100 times",
+                              "FAIL misbehave.spin.json: its handler does not return within 10 s",
+                              "FAIL 1 deliveries, whole, and with each value missing or null: 1 failed"]),
+])
+def test_a_plugin_that_stalls_ends_the_check_after_one_deadline(tmp_path, name, action, lines):
+    (tmp_path / "misbehave.spin.json").write_text(json.dumps({"action": action}))
+    done = check("--plugin", snek.program(name), "--payloads", tmp_path)
+    assert done.returncode == 78
+    stalls = ", and no more was tried, because the plugin stalls"
+    assert done.stdout.splitlines()[1:] == [*lines[:-1], lines[-1] + stalls]
+
+
 def test_a_plugin_that_needs_a_configuration_gets_its_own(tmp_path):
     """invite rejects to start with an unknown key."""
     config = tmp_path / "snekomatic.toml"

@@ -8,6 +8,8 @@
 #include "cli/plugin_inspection.h"
 #include "cli/secret_check.h"
 
+#include "base/cleanup.h"
+#include "base/listen_socket.h"
 #include "config/config.h"
 #include "config/webhook_secrets.h"
 #include "inbox/inbox.h"
@@ -114,6 +116,33 @@ static unsigned check_secrets(const struct config *config, struct findings *find
     return 0;
 }
 
+static int try_to_listen(const struct listen_place *place, struct error *err) {
+    AUTO_CLOSE int fd = -1;
+    return listen_socket_open(place, &fd, err);
+}
+
+/* First with a port that the kernel chooses: a host may listen on the configured one already. */
+static unsigned check_address(const char *host, uint16_t port, const char *key,
+                              const char *port_key) {
+    struct error err;
+    struct listen_place place = {
+        .host = host, .port = 0, .shown_port = port, .key = key, .port_key = port_key};
+    int result = try_to_listen(&place, &err);
+    if (result == 0 && port != 0) {
+        place.port = port;
+        result = try_to_listen(&place, &err);
+        if (result != 0 && host_url_responds(host, port)) {
+            printf("                a host runs there\n");
+            return 0;
+        }
+    }
+    if (result == 0) {
+        return 0;
+    }
+    fprintf(stderr, "%s: %s\n", key, err.text);
+    return 1;
+}
+
 static unsigned check_console(const struct config *config) {
     struct error err;
     const char *public_url = config->server.public_url;
@@ -125,6 +154,12 @@ static unsigned check_console(const struct config *config) {
         printf("console         off: console.token_file or " ADMIN_TOKEN " turns it on\n");
         return 0;
     }
+    if (config->console.host) {
+        AUTO_FREE char *own = host_url_at(config->console.host, config->console.port, "/console");
+        printf("console         %s (from another machine through a tunnel)\n", own ? own : "");
+        return check_address(config->console.host, config->console.port, "console.listen",
+                             "console.listen");
+    }
     AUTO_FREE char *local = host_url(config, "/console");
     printf("console         %s%s%s%s\n", public_url ? public_url : "",
            public_url ? "/console, on this machine " : "", local ? local : "",
@@ -133,21 +168,8 @@ static unsigned check_console(const struct config *config) {
 }
 
 static unsigned check_listen(const struct config *config) {
-    struct error err;
-    if (supervisor_check_listen(config->server.host, config->server.port, &err) < 0) {
-        fprintf(stderr, "server.listen: %s\n", err.text);
-        return 1;
-    }
-    if (config->server.port == 0 ||
-        supervisor_check_port(config->server.host, config->server.port, &err) == 0) {
-        return 0;
-    }
-    if (host_url_responds(config)) {
-        printf("                a host runs there\n");
-        return 0;
-    }
-    fprintf(stderr, "server.listen: %s\n", err.text);
-    return 1;
+    return check_address(config->server.host, config->server.port, "server.listen",
+                         "server.listen or the variable PORT");
 }
 
 static unsigned check_store(const struct config *config) {

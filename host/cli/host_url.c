@@ -12,7 +12,10 @@
 #define TIMEOUT_MS 2000
 
 char *host_url(const struct config *config, const char *path) {
-    const char *host = config->server.host;
+    return host_url_at(config->server.host, config->server.port, path);
+}
+
+char *host_url_at(const char *host, uint16_t port, const char *path) {
     char *url = NULL;
     if (strcmp(host, "0.0.0.0") == 0) {
         host = "127.0.0.1";
@@ -20,8 +23,8 @@ char *host_url(const struct config *config, const char *path) {
         host = "::1";
     }
     bool ipv6 = strchr(host, ':') != NULL;
-    int bytes = asprintf(&url, "http://%s%s%s:%u%s", ipv6 ? "[" : "", host, ipv6 ? "]" : "",
-                         config->server.port, path);
+    int bytes =
+        asprintf(&url, "http://%s%s%s:%u%s", ipv6 ? "[" : "", host, ipv6 ? "]" : "", port, path);
     return bytes < 0 ? NULL : url;
 }
 
@@ -33,8 +36,8 @@ static void finish_curl(CURL **curl) {
     curl_easy_cleanup(*curl);
 }
 
-bool host_url_responds(const struct config *config) {
-    AUTO_FREE char *url = host_url(config, "/");
+bool host_url_responds(const char *host, uint16_t port) {
+    AUTO_FREE char *url = host_url_at(host, port, "/");
     AUTO_BUFFER struct buffer page = BUFFER_INIT(GREETING_MAX);
     if (!url || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return false;

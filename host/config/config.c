@@ -121,6 +121,20 @@ static void load_environment(struct config_loader *loader) {
 }
 
 /* Checks the keys that have no default. */
+static bool is_every_address(const char *host) {
+    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+/* Two sockets cannot have one port, unless each is for an address of its own. */
+static bool addresses_collide(const struct config *config) {
+    const char *console = config->console.host, *server = config->server.host;
+    if (!console || !server || config->console.port != config->server.port ||
+        config->server.port == 0) {
+        return false;
+    }
+    return strcmp(console, server) == 0 || is_every_address(console) || is_every_address(server);
+}
+
 static void check_required(struct config_loader *loader, enum config_need need) {
     if (need == CONFIG_NEED_NOTHING) {
         return;
@@ -144,6 +158,11 @@ static void check_required(struct config_loader *loader, enum config_need need) 
             no_id ? " GITHUB_APP_ID" : "", no_key ? " GITHUB_PRIVATE_KEY" : "",
             no_secret ? " GITHUB_WEBHOOK_SECRET" : "");
         return;
+    }
+    if (addresses_collide(config)) {
+        config_loader_problem(loader, (struct place){0},
+                              "console.listen has the port of server.listen; set another one, or "
+                              "leave console.listen out: then the console is at server.listen");
     }
     if (no_id) {
         config_loader_problem(loader, (struct place){0},

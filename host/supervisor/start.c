@@ -82,28 +82,13 @@ void start_free_environment(char **environment) {
     free(environment);
 }
 
-static int open_listening(const char *host, uint16_t port, uint16_t shown_port, int *fd,
-                          struct error *err) {
+int start_listen(const char *host, uint16_t port, int *fd, struct error *err) {
     const struct listen_place place = {.host = host,
                                        .port = port,
-                                       .shown_port = shown_port,
+                                       .shown_port = port,
                                        .key = "server.listen",
                                        .port_key = "server.listen or the variable PORT"};
     return listen_socket_open(&place, fd, err);
-}
-
-int start_listen(const char *host, uint16_t port, int *fd, struct error *err) {
-    return open_listening(host, port, port, fd, err);
-}
-
-int supervisor_check_listen(const char *host, uint16_t port, struct error *err) {
-    AUTO_CLOSE int fd = -1;
-    return open_listening(host, 0, port, &fd, err) == 0 ? 0 : -1;
-}
-
-int supervisor_check_port(const char *host, uint16_t port, struct error *err) {
-    AUTO_CLOSE int fd = -1;
-    return open_listening(host, port, port, &fd, err) == 0 ? 0 : -1;
 }
 
 /* Restores the signal state, which exec passes on: changes of ours, and changes that we inherited.

@@ -40,10 +40,4 @@ int supervisor_run(const struct config *config, char *const host_argv[], const c
  * thread starts; it removes the key's variable from our own environment. 0, or -1. */
 int supervisor_start_signer(const struct config *config, int *messages_fd, struct error *err);
 
-/* Checks that `host` is an address or a name of this machine. It listens on a port that the kernel
- * chooses, because a host may already listen on `port`; only the error names `port`. 0, or -1. */
-int supervisor_check_listen(const char *host, uint16_t port, struct error *err);
-/* Checks that a program can listen on this port now, and listens for a moment. 0, or -1. */
-int supervisor_check_port(const char *host, uint16_t port, struct error *err);
-
 #endif

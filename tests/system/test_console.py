@@ -125,6 +125,27 @@ def test_an_address_that_another_program_uses_is_rejected_with_the_key(start_bot
                          done.stdout + done.stderr)
 
 
+def test_check_names_the_consoles_own_address_and_tries_it(apart):
+    before, _, after = apart.file.read_text().rpartition('listen = "127.0.0.1:0"')
+    apart.file.write_text(f'{before}listen = "127.0.0.1:{apart.console_port}"{after}')
+    shown = apart.verb("check").stdout
+    assert f"\nconsole         http://127.0.0.1:{apart.console_port}/console (from another machine" in shown
+    assert "a host runs there" in shown
+    apart.stop()
+    with socket.create_server(("127.0.0.1", apart.console_port)):
+        assert "another program uses it" in apart.verb("check", status=78).stderr
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:8000", "0.0.0.0:8000", "[::]:8000"])
+def test_the_port_of_server_listen_is_rejected_for_the_console(fake, tmp_path, server):
+    bot = snek.Bot(fake, tmp_path / "bot", plugins=["ping"], files={"t": ADMIN}, start=False,
+                   config={"server": {"listen": server},
+                           "console": {"token_file": "t", "listen": "127.0.0.1:8000"}})
+    for verb in ("check", "serve"):
+        done = bot.verb(verb, status=78)
+        assert "console.listen has the port of server.listen" in done.stdout + done.stderr
+
+
 # ---- login ----
 
 def test_pages_need_a_login_and_lead_to_it(console):

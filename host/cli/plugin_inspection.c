@@ -122,46 +122,11 @@ static void on_start_failed(void *context, const struct error *why) {
     inspection->gone = true;
 }
 
-/* A plugin under inspection has no run, so it must not send a request, a store call or a result. */
-static bool on_http_call(void *context, const struct http_call *request) {
-    (void)request;
-    worker_process_kill(((struct inspection *)context)->worker_process,
-                        "was ended: it sent a request outside a run");
-    return true;
-}
-
-static bool on_store_call(void *context, const struct store_call *request) {
-    (void)request;
-    worker_process_kill(((struct inspection *)context)->worker_process,
-                        "was ended: it sent a request outside a run");
-    return true;
-}
-
-static bool on_app_call(void *context, const struct app_call *request) {
-    (void)request;
-    worker_process_kill(((struct inspection *)context)->worker_process,
-                        "was ended: it sent a request outside a run");
-    return true;
-}
-
-static void on_result(void *context, uint64_t run, int64_t result, int64_t delay_ms,
-                      struct frame_text reason) {
-    (void)run;
-    (void)result;
-    (void)delay_ms;
-    (void)reason;
-    worker_process_kill(((struct inspection *)context)->worker_process,
-                        "was ended: it sent a result outside a run");
-}
-
+/* A plugin under inspection has no run, so the handlers of runs are missing. */
 static const struct worker_process_handlers handlers = {.on_described = on_described,
                                                         .on_ready = on_ready,
                                                         .on_rejected = on_rejected,
-                                                        .on_http_call = on_http_call,
-                                                        .on_store_call = on_store_call,
-                                                        .on_app_call = on_app_call,
                                                         .on_log = on_log,
-                                                        .on_result = on_result,
                                                         .on_explained = on_explained,
                                                         .on_output = on_output,
                                                         .on_output_dropped = on_output_dropped,

@@ -154,12 +154,6 @@ static void on_result(void *context, uint64_t run, int64_t result, int64_t delay
     }
 }
 
-static bool on_explained(void *context, uint64_t question, struct explained *items,
-                         size_t n_items) {
-    free(items);
-    return false;
-}
-
 static void on_output(void *context, const char *stream, const char *text, size_t bytes) {}
 
 static void on_output_dropped(void *context, uint64_t bytes) {}
@@ -190,7 +184,6 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_timer = on_timer,
                                                         .on_log = on_log,
                                                         .on_result = on_result,
-                                                        .on_explained = on_explained,
                                                         .on_output = on_output,
                                                         .on_output_dropped = on_output_dropped,
                                                         .on_exit = on_exit_of_worker,

@@ -38,7 +38,8 @@ static int parse_http_call(const struct run_frames *frames, const struct frame_h
     request.once = frame_get_text(reader, FRAME_NAME_MAX);
     request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
     uint64_t known = FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED | FRAME_HTTP_NO_FOLLOW;
-    if (frame_read_end(reader) < 0 || (flags & ~known) || has_nul(&request)) {
+    if (!frames->handlers->on_http_call || frame_read_end(reader) < 0 || (flags & ~known) ||
+        has_nul(&request)) {
         return -1;
     }
     return frames->handlers->on_http_call(frames->context, &request) ? 0 : RUN_FRAME_MUST_WAIT;
@@ -53,7 +54,8 @@ static int parse_store_call(const struct run_frames *frames, const struct frame_
     request.set = frame_get_text(reader, FRAME_NAME_MAX);
     request.name = frame_get_text(reader, FRAME_STORE_ENTRY_MAX);
     request.value = frame_get_text(reader, FRAME_STORE_VALUE_MAX);
-    if (frame_read_end(reader) < 0 || operation > FRAME_RESERVE || per_installation > 1) {
+    if (!frames->handlers->on_store_call || frame_read_end(reader) < 0 ||
+        operation > FRAME_RESERVE || per_installation > 1) {
         return -1;
     }
     return frames->handlers->on_store_call(frames->context, &request) ? 0 : RUN_FRAME_MUST_WAIT;
@@ -64,7 +66,8 @@ static int parse_app_call(const struct run_frames *frames, const struct frame_he
     uint64_t question = frame_get_number(reader);
     struct app_call request = {
         .run = head->run, .request = head->request, .question = (enum frame_app_question)question};
-    if (frame_read_end(reader) < 0 || question > FRAME_APP_PERMISSIONS) {
+    if (!frames->handlers->on_app_call || frame_read_end(reader) < 0 ||
+        question > FRAME_APP_PERMISSIONS) {
         return -1;
     }
     return frames->handlers->on_app_call(frames->context, &request) ? 0 : RUN_FRAME_MUST_WAIT;
@@ -88,8 +91,8 @@ static int parse_timer(const struct run_frames *frames, const struct frame_head 
     struct frame_text key = frame_get_text(reader, FRAME_TIMER_KEY_MAX);
     struct frame_text payload = frame_get_text(reader, FRAME_TIMER_PAYLOAD_MAX);
     bool cancels = delay_ms == FRAME_TIMER_CANCEL;
-    if (frame_read_end(reader) < 0 || key.bytes == 0 || cancels != (payload.bytes == 0) ||
-        (!cancels && delay_ms > FRAME_TIMER_DELAY_MAX_MS)) {
+    if (!frames->handlers->on_timer || frame_read_end(reader) < 0 || key.bytes == 0 ||
+        cancels != (payload.bytes == 0) || (!cancels && delay_ms > FRAME_TIMER_DELAY_MAX_MS)) {
         return -1;
     }
     return frames->handlers->on_timer(frames->context, head->run, (int64_t)delay_ms, key, payload)
@@ -102,7 +105,7 @@ static int parse_result(const struct run_frames *frames, const struct frame_head
     int64_t result = (int64_t)frame_get_number(reader);
     int64_t delay_ms = (int64_t)frame_get_number(reader);
     struct frame_text reason = frame_get_text(reader, FRAME_REASON_MAX);
-    if (frame_read_end(reader) < 0) {
+    if (!frames->handlers->on_result || frame_read_end(reader) < 0) {
         return -1;
     }
     frames->handlers->on_result(frames->context, head->run, result, delay_ms, reason);

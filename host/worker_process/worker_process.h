@@ -54,6 +54,8 @@ struct app_call {
     enum frame_app_question question;
 };
 
+/* The handlers of runs, on_http_call to on_explained without on_log, may be NULL: then such a frame
+ * is malformed, and ends the worker. */
 struct worker_process_handlers {
     /* Before the plugin's create() is called. The handler owns `description`, which
      * description_parse() has made of `body`. */

@@ -267,6 +267,19 @@ static int32_t send_forged_frame(struct snek_run *run) {
     return ignore_sigterm(run);
 }
 
+/* A timer without a run. */
+static void send_forged_timer(void) {
+    static const struct {
+        struct frame_head head;
+        uint64_t delay_ms;
+        uint32_t key_bytes;
+        char key;
+        uint32_t payload_bytes;
+        char payload[2];
+    } __attribute__((packed)) forged = {{19, FRAME_TIMER, 0, 0}, 1000, 1, 'k', 2, {'{', '}'}};
+    (void)!write(HOST_SOCKET, &forged, sizeof forged);
+}
+
 /* ---- the plugin ---- */
 
 static const struct {
@@ -310,7 +323,7 @@ static int32_t misbehave(struct snek_run *run) {
     return SNEK_DONE;
 }
 
-static int crash_in_destroy;
+static int crash_in_destroy, timer_in_destroy;
 
 static int32_t create(const struct snek_host *host, void **state) {
     static const char *const known[] = {"crash_in", "crash_if"};
@@ -321,6 +334,7 @@ static int32_t create(const struct snek_host *host, void **state) {
     const char *where = snek_config_string(host, "crash_in", "");
     const char *file = snek_config_string(host, "crash_if", "");
     crash_in_destroy = strcmp(where, "destroy") == 0;
+    timer_in_destroy = strcmp(where, "timer in destroy") == 0;
     if (strcmp(where, "create") == 0 || access(file, F_OK) == 0) {
         *nowhere = 1;
     }
@@ -329,6 +343,9 @@ static int32_t create(const struct snek_host *host, void **state) {
 
 static void destroy(void *state) {
     (void)state;
+    if (timer_in_destroy) {
+        send_forged_timer();
+    }
     if (crash_in_destroy) {
         *nowhere = 1;
     }

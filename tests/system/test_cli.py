@@ -236,6 +236,12 @@ def test_check_reports_a_plugin_that_does_not_end(idle):
     assert "does not end: its destroy() does not return" in result.stderr
 
 
+def test_check_survives_a_plugin_that_sets_a_timer_without_a_run(idle):
+    plugin = {"name": "misbehave", "config": {"crash_in": "timer in destroy"}}
+    result = run("check", "-c", idle(plugins=[plugin]).file)
+    assert result.returncode == 0 and "plugin misbehave 1" in result.stdout
+
+
 def test_two_plugins_with_one_command_are_rejected(idle, tmp_path):
     copy = tmp_path / "again.so"
     copy.write_bytes(snek.program("ping.so").read_bytes())

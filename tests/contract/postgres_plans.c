@@ -47,8 +47,8 @@ static void due_runs_are_found_by_their_indexes_with_statistics_and_without(void
         enum postgres_sql sql;
         const char *parameters, *index;
     } cases[] = {
-        {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '5', 7)", "runs_turn"},
-        {PG_SQL_RUNS_NEXT_DUE, "(E'invite\nping')", "runs_due"},
+        {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '5', 7, 0)", "runs_turn"},
+        {PG_SQL_RUNS_NEXT_DUE, "(E'invite\nping', '{0,0}')", "runs_due"},
         {PG_SQL_STATS, "('invite')", "Index Only Scan using runs_due"},
         {PG_SQL_LIST_COUNT_QUEUED, "", "runs_turn"},
         {PG_SQL_LIST_COUNT_HELD, "", "runs_turn"},
@@ -123,9 +123,9 @@ static void a_claim_reads_no_runs_that_are_not_due(void **state) {
     PQclear(PQexec(connection, postgres_settings));
     for (int analyzed = 0; analyzed < 2; analyzed++) {
         long none = pages_of(connection, PG_SQL_RUNS_DUE,
-                             "('invite', 1000000, true, 32, 16000000, '1', 0)");
+                             "('invite', 1000000, true, 32, 16000000, '1', 0, 0)");
         long three = pages_of(connection, PG_SQL_RUNS_DUE,
-                              "('invite', 1000003, true, 32, 16000000, '1', 1)");
+                              "('invite', 1000003, true, 32, 16000000, '1', 1, 0)");
         if (none > 200 || three > 200) {
             fail_msg("%ld pages are read when no run is due, and %ld when three are", none, three);
         }
@@ -202,6 +202,39 @@ static void forgetting_reads_no_rows_that_earlier_steps_deleted(void **state) {
     PQfinish(backup);
 }
 
+/* The same snapshot keeps the entries of runs that were queued since it began. */
+static void a_claim_reads_no_runs_that_have_ended_under_a_snapshot(void **state) {
+    static const struct {
+        enum postgres_sql sql;
+        const char *parameters;
+        long most;
+    } claims[] = {
+        {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '1', 0, 1029000)", 6000},
+        {PG_SQL_RUNS_NEXT_DUE, "('invite', '{1029000}')", 50},
+        /* Once in a minute a claim does not know where its runs begin. */
+        {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '1', 0, 0)", 9000}};
+    struct fixture *fixture = *state;
+    insert_deliveries(fixture, "NULL", 30000);
+    (void)query(fixture->place,
+                "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT id,"
+                " 'invite', (id % 30)::text, 'queued', 1000000 + id FROM deliveries");
+    PGconn *backup = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(backup, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1"));
+    (void)query(fixture->place,
+                "UPDATE runs SET state = 'done', finished_ms = 1 WHERE due_ms < 1029900");
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        long pages = pages_of(connection, claims[i].sql, claims[i].parameters);
+        print_message("# %ld pages: %s\n", pages, claims[i].parameters);
+        if (pages > claims[i].most) {
+            fail_msg("%ld pages: %s", pages, claims[i].parameters);
+        }
+    }
+    PQfinish(connection);
+    PQfinish(backup);
+}
+
 /* The runs of a paused plugin stay queued, and there may be a million of them. */
 static void lists_of_queued_runs_read_no_runs_of_a_paused_plugin(void **state) {
     static const struct {
@@ -249,7 +282,7 @@ static void statements_use_indexes_and_are_planned_once(void **state) {
                 "'push', '', '7', '', '', '', 1, 0, 0, '', 'guid', 1, 'invite', '{f}', 1, 1, 1,"
                 " 'item 1#1', '{0}'",
                 "runs_holder"},
-               {PG_SQL_RUNS_DUE, "'invite', 1, true, 10, 1000, '', 0", "runs_turn"},
+               {PG_SQL_RUNS_DUE, "'invite', 1, true, 10, 1000, '', 0, 0", "runs_turn"},
                {PG_SQL_ORDER_PROMOTE, "'invite', 'item 1#1'", "runs_blocked"},
                {PG_SQL_ORDER_PROMOTE, "'invite', 'item 1#1'", "runs_holder"},
                {PG_SQL_ORDER_DUE, "1, 64", "runs_outside"},
@@ -357,6 +390,7 @@ size_t postgres_plan_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_claim_reads_no_runs_that_are_not_due),
         CONTRACT(a_step_of_pruning_reads_no_other_runs),
         CONTRACT(forgetting_reads_no_rows_that_earlier_steps_deleted),
+        CONTRACT(a_claim_reads_no_runs_that_have_ended_under_a_snapshot),
         CONTRACT(lists_of_queued_runs_read_no_runs_of_a_paused_plugin),
         CONTRACT(a_search_takes_the_case_of_ascii_letters_alone_as_equal),
         CONTRACT(statements_use_indexes_and_are_planned_once),

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The turns of installations. A plugin's claims take runs of its installations in turn, so the many
  * runs of one installation do not delay the few of another. This remembers for each plugin which
- * installation had the last turn. */
+ * installation had the last turn, and before which time it has no queued run.
+ *
+ * The second is for PostgreSQL. Another session's snapshot, such as that of a backup, keeps the
+ * index entries of all runs that were queued since it began. A claim that begins at a due time does
+ * not visit the rows of those before. */
 #ifndef SNEK_INBOX_COMMON_TURNS_H
 #define SNEK_INBOX_COMMON_TURNS_H
 
@@ -33,5 +37,20 @@ void turns_took(struct turns *turns, const char *plugin, const struct inbox_clai
                 size_t first);
 /* The claim looked at the plugin's installations up to this one, and took no run. */
 void turns_passed(struct turns *turns, const char *plugin, const char *installation);
+
+/* No queued run of the plugin is due before this time (wall clock), as far as this host knows; 0:
+ * the claim must look at all. That is so at first, once in TURNS_FULL_MS, because another host may
+ * queue an old run, and after the clock was set back. */
+#define TURNS_FULL_MS 60000
+int64_t turns_due_from(const struct turns *turns, const char *plugin, int64_t now_ms);
+
+/* A claim at `now_ms` that began at `from_ms` found `due_ms` as the time of the plugin's next run;
+ * INT64_MAX: it has none. */
+void turns_note_due(struct turns *turns, const char *plugin, int64_t now_ms, int64_t from_ms,
+                    int64_t due_ms);
+/* A run of the plugin is queued, due at `due_ms`. */
+void turns_queued(struct turns *turns, const char *plugin, int64_t due_ms);
+/* Old runs of any plugin may be queued: the next claims look at all. */
+void turns_forget_due(struct turns *turns);
 
 #endif

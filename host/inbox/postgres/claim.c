@@ -3,6 +3,7 @@
  * their sizes. The host decides which of them fit, and then leases and loads those only. */
 #include "base/array.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "inbox/common/codec.h"
 #include "inbox/common/share.h"
@@ -43,6 +44,7 @@ static int claim_send(struct postgres_store *store, struct inbox_operation *oper
         pg_query_number(&query, (int64_t)bytes);
         pg_query_text(&query, turns_last(&store->turns, share->plugin));
         pg_query_number(&query, share->first);
+        pg_query_number(&query, turns_due_from(&store->turns, share->plugin, claim->now_ms));
         if (pg_send(store, &query, err) < 0) {
             return -1;
         }
@@ -169,10 +171,13 @@ static int64_t due_of(const PGresult *result, int row, int column) {
 
 /* If runs are due and the claim got none, another host has locked them. Then the next claim waits a
  * little instead of repeating at once. */
-static void note_due(struct inbox_claim *claim, const PGresult *result) {
+static void note_due(struct postgres_store *store, struct inbox_claim *claim,
+                     const int64_t *from_ms, const PGresult *result) {
     for (int row = 0; row < PQntuples(result) && (size_t)row < claim->n_shares; row++) {
-        share_note_due(claim, (size_t)row, due_of(result, row, 0), due_of(result, row, 1),
-                       claim->now_ms + CONTENDED_MS);
+        int64_t ordinary_ms = due_of(result, row, 0), suspect_ms = due_of(result, row, 1);
+        turns_note_due(&store->turns, claim->shares[row].plugin, claim->now_ms, from_ms[row],
+                       clock_earliest(ordinary_ms, suspect_ms));
+        share_note_due(claim, (size_t)row, ordinary_ms, suspect_ms, claim->now_ms + CONTENDED_MS);
     }
 }
 
@@ -190,7 +195,8 @@ static void bind_plugins(struct pg_query *query, const struct inbox_claim *claim
 static int take_chosen(struct postgres_store *store, struct inbox_claim *claim, struct error *err) {
     enum { TAKE, JOURNALS, NEXT_DUE, STATEMENTS };
     AUTO_FREE int64_t *ids = calloc(claim->n_runs + 1, sizeof *ids);
-    if (!ids) {
+    AUTO_FREE int64_t *from_ms = calloc(claim->n_shares + 1, sizeof *from_ms);
+    if (!ids || !from_ms) {
         return pg_no_memory(store, err, "claiming runs");
     }
     for (size_t i = 0; i < claim->n_runs; i++) {
@@ -205,10 +211,14 @@ static int take_chosen(struct postgres_store *store, struct inbox_claim *claim, 
     pg_query_take(&queries[TAKE], store_list_numbers("{}", ids, claim->n_runs));
     pg_query_take(&queries[JOURNALS], store_list_numbers("{}", ids, claim->n_runs));
     bind_plugins(&queries[NEXT_DUE], claim);
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        from_ms[i] = turns_due_from(&store->turns, claim->shares[i].plugin, claim->now_ms);
+    }
+    pg_query_take(&queries[NEXT_DUE], store_list_numbers("{}", from_ms, claim->n_shares));
     PGresult *results[STATEMENTS] = {NULL};
     int result = pg_ask_all(store, queries, results, STATEMENTS, err, "claiming runs");
     if (result == 0) {
-        note_due(claim, results[NEXT_DUE]);
+        note_due(store, claim, from_ms, results[NEXT_DUE]);
         result = take_runs(store, claim, results[TAKE], err);
     }
     if (result == 0) {

@@ -88,6 +88,13 @@ int64_t postgres_change_runs(struct postgres_store *store, bool discards, int64_
  * the first operation that needs one. NULL when memory is short. */
 char *postgres_list_locks(struct inbox_operation *const *operations, size_t n, size_t *first,
                           struct error *err);
+/* A run of the plugin is queued that this host did not lease, due at `due_ms`. */
+static inline void postgres_queued(struct postgres_store *store, const char *plugin,
+                                   int64_t due_ms) {
+    store->queued = true;
+    turns_queued(&store->turns, plugin, due_ms);
+}
+
 /* If the key is free, its next run holds it. The key must be locked. The result has a row then. */
 int postgres_send_promote(struct postgres_store *store, const char *plugin, const char *key,
                           struct error *err);

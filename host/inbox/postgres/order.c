@@ -79,7 +79,9 @@ int postgres_promote(struct postgres_store *store, const char *plugin, const cha
     pg_query_text(&query, plugin);
     pg_query_text(&query, key);
     int promoted = pg_ask_number(store, &query, &due_ms, err, "looking for the next run of a key");
-    store->queued = store->queued || promoted > 0;
+    if (promoted > 0) {
+        postgres_queued(store, plugin, due_ms);
+    }
     return promoted;
 }
 
@@ -215,7 +217,9 @@ int postgres_take_superseded(struct postgres_store *store, struct inbox_put *put
             return take_superseded(store, put, i, result, err);
         }
         if (nth == at + 1) {
-            store->queued = store->queued || PQntuples(result) > 0;
+            if (PQntuples(result) > 0) {
+                postgres_queued(store, put->runs[i].plugin, pg_number(result, 0, 0));
+            }
             return 1;
         }
         at += 2;

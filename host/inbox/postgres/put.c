@@ -67,6 +67,7 @@ static void take_ids(struct inbox_put *put, const PGresult *result, int column) 
 void postgres_note_queued(struct postgres_store *store, const struct inbox_put *put) {
     for (size_t i = 0; i < put->n_runs; i++) {
         store->queued = store->queued || !put->runs[i].leased;
+        turns_queued(&store->turns, put->runs[i].plugin, put->due_ms);
     }
 }
 

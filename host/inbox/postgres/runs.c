@@ -121,6 +121,7 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
         pg_query_bool(&query, finish->keeps_place);
     }
     if (again || parks) {
+        turns_queued(&store->turns, finish->plugin, finish->due_ms);
         pg_query_number(&query, finish->how != INBOX_RETRY);
         pg_query_number(&query, finish->due_ms);
         if (again) {
@@ -173,7 +174,7 @@ static int finish_take(struct postgres_store *store, struct inbox_operation *ope
     }
     if (nth == 1 && finish->order_key[0] && PQntuples(result) > 0) {
         finish->next_due_ms = pg_number(result, 0, 0);
-        store->queued = true;
+        postgres_queued(store, finish->plugin, finish->next_due_ms);
     }
     return leased_take(store, operation, nth, result, err);
 }
@@ -211,7 +212,9 @@ int postgres_finish_now(struct postgres_store *store, struct inbox_finish *finis
         if (promoted < 0) {
             return -1;
         }
-        store->queued = store->queued || promoted > 0;
+        if (promoted > 0) {
+            postgres_queued(store, finish->plugin, finish->next_due_ms);
+        }
     }
     for (size_t i = 0; finish->has_journal && i < 2; i++) {
         AUTO_RESULT PGresult *result = NULL;

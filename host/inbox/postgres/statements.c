@@ -120,9 +120,18 @@
                               "removed") ")"                                                       \
                                          " SELECT count(*) FROM removed"
 
-/* Queued runs of the plugin $1. */
-#define ORDINARY "state = 'queued' AND plugin = $1 AND NOT suspect"
-#define SUSPECT "state = 'queued' AND plugin = $1 AND suspect"
+/* Queued runs of the plugin $1. Only the first of them, and those that are due later, are looked
+ * for: the index keeps entries of earlier ones while another session's snapshot needs them. */
+#define QUEUED "state = 'queued' AND plugin = $1 AND due_ms >= (SELECT due_ms FROM since)"
+#define ORDINARY QUEUED " AND NOT suspect"
+#define SUSPECT QUEUED " AND suspect"
+#define FIRST_DUE(which)                                                                           \
+    "(SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1 AND " SQL_BY_DUE              \
+    " AND " which " ORDER BY due_ms LIMIT 1)"
+/* No queued run is due before $8; 0: not known. */
+#define SINCE                                                                                      \
+    "since AS (SELECT CASE WHEN $8::bigint > 0 THEN $8 ELSE least(" FIRST_DUE(                     \
+        "NOT suspect") ", " FIRST_DUE("suspect") ") END AS due_ms)"
 /* An installation's runs up to a due time. */
 #define DUE_IN(its, until, due) "installation = " its " AND due_ms " until " " due
 /* At $2 the installation of the row of `runs` does not wait for a rate limit. */
@@ -237,8 +246,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
      * locks an installation's first due run, and then runs that are not larger than $5. The run $7
      * comes first. */
     [PG_SQL_RUNS_DUE] =
-        "WITH RECURSIVE suspects AS (SELECT id, due_ms, installation FROM runs WHERE " SUSPECT
-        " AND " SQL_BY_DUE " AND due_ms <= $2 AND $3::boolean AND " NOT_LIMITED
+        "WITH RECURSIVE " SINCE
+        ", suspects AS (SELECT id, due_ms, installation FROM runs WHERE " SUSPECT " AND " SQL_BY_DUE
+        " AND due_ms <= $2 AND $3::boolean AND " NOT_LIMITED
         " ORDER BY due_ms, id LIMIT 1 FOR UPDATE OF runs SKIP LOCKED),"
         " after (nth, installation) AS (SELECT 1, (SELECT installation FROM runs"
         " WHERE " ORDINARY " AND installation > $6::text ORDER BY installation"
@@ -313,14 +323,16 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms,"
         " d.item, t.order_key, t.coalesce_key, t.waited_ms"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
-    /* For each plugin, one in each line of $1. */
+    /* For each plugin, one in each line of $1; of the runs that are due at its time in $2 or later.
+     */
     [PG_SQL_RUNS_NEXT_DUE] =
         "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"
-        " AND " SQL_BY_DUE " AND NOT suspect ORDER BY due_ms LIMIT 1),"
+        " AND " SQL_BY_DUE " AND due_ms >= p.since AND NOT suspect ORDER BY due_ms LIMIT 1),"
         " (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"
-        " AND " SQL_BY_DUE " AND suspect ORDER BY due_ms LIMIT 1)"
-        " FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS p (plugin, nth)"
-        " ORDER BY p.nth",
+        " AND " SQL_BY_DUE " AND due_ms >= p.since AND suspect ORDER BY due_ms LIMIT 1)"
+        " FROM (SELECT n.plugin, f.since, n.nth FROM unnest(string_to_array($1, chr(10)))"
+        " WITH ORDINALITY AS n (plugin, nth) JOIN unnest($2::bigint[]) WITH ORDINALITY AS f (since,"
+        " nth) ON f.nth = n.nth) AS p ORDER BY p.nth",
     [PG_SQL_RUNS_RENEW] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
                           " WHERE id = ANY ($2::bigint[]) AND token = ANY ($3::bigint[])"
                           " AND state = 'running' RETURNING id, token",

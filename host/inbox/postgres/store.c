@@ -130,6 +130,8 @@ static void fail(struct group *group, size_t failed_index, const struct error *e
     if (!group->failed) {
         bool broken = group->store->broken;
         group->failed = true;
+        /* A claim that is not committed has taken no run. */
+        turns_forget_due(&group->store->turns);
         group->failure->failed_index = broken ? STORE_NO_OPERATION : failed_index;
         group->failure->broken = broken;
         group->failure->again = group->store->deadlocked || may_reconnect(group) ||

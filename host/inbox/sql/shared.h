@@ -500,9 +500,11 @@
     " lease_until_ms = 0 WHERE id = $3 AND token = $4 AND state = 'running'"
 /* The oldest held runs of one hold that is gone are due again. The few different holds are found by
  * their index. The state is asked for again, because another host may do the same at this moment. A
- * held run that has given its place up joins its key's line in the same claim. */
+ * held run that has given its place up joins its key's line in the same claim. A run is not due so
+ * long ago that a claim would not look for it (common/turns.h). */
 #define SHARED_RUNS_RELEASE                                                                        \
-    "UPDATE runs SET state = CASE WHEN outside THEN 'blocked' ELSE 'queued' END, hold = 0"         \
+    "UPDATE runs SET state = CASE WHEN outside THEN 'blocked' ELSE 'queued' END, hold = 0,"        \
+    " due_ms = CASE WHEN due_ms < $1 - 10000 THEN $1 - 10000 ELSE due_ms END"                      \
     " WHERE state = 'held' AND id IN"                                                              \
     " (SELECT id FROM runs WHERE state = 'held' AND hold ="                                        \
     " (WITH RECURSIVE h (hold) AS (SELECT min(hold) FROM runs WHERE state = 'held' UNION ALL"      \

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "inbox/common/codec.h"
+#include "inbox/common/turns.h"
 #include "inbox/common/writer.h"
 #include "inbox/deliveries.h"
 
@@ -289,6 +290,42 @@ static void a_body_that_was_packed_with_the_first_dictionary_is_restored(void **
     payload_unref(stored);
 }
 
+/* -- before which time a plugin has no queued run -- */
+
+static void a_claim_begins_where_queued_runs_begin(void **state) {
+    enum { NOW = 1000000, SKEW = 10000 };
+    struct turns turns = {.n_turns = 0};
+    assert_int_equal(turns_due_from(&turns, "ping", NOW), 0);
+    /* A claim that did not look at all runs knows nothing of the earlier ones. */
+    turns_note_due(&turns, "ping", NOW, 5, NOW);
+    assert_int_equal(turns_due_from(&turns, "ping", NOW), 0);
+    turns_note_due(&turns, "ping", NOW, 0, NOW - 500);
+    assert_int_equal(turns_due_from(&turns, "ping", NOW), NOW - 500 - SKEW);
+    assert_int_equal(turns_due_from(&turns, "invite", NOW), 0);
+    /* A run that is due later may be followed by one that is due now. */
+    turns_note_due(&turns, "ping", NOW + 100, 5, INT64_MAX);
+    assert_int_equal(turns_due_from(&turns, "ping", NOW + 100), NOW + 100 - SKEW);
+    turns_queued(&turns, "ping", 700);
+    assert_int_equal(turns_due_from(&turns, "ping", NOW + 100), 700);
+    turns_queued(&turns, "ping", NOW);
+    assert_int_equal(turns_due_from(&turns, "ping", NOW + 100), 700);
+    turns_finish(&turns);
+}
+
+static void a_claim_looks_at_all_runs_again_in_time(void **state) {
+    enum { NOW = 1000000 };
+    struct turns turns = {.n_turns = 0};
+    turns_note_due(&turns, "ping", NOW, 0, NOW);
+    turns_note_due(&turns, "ping", NOW + TURNS_FULL_MS - 1, 5, NOW);
+    assert_int_not_equal(turns_due_from(&turns, "ping", NOW + TURNS_FULL_MS - 1), 0);
+    assert_int_equal(turns_due_from(&turns, "ping", NOW + TURNS_FULL_MS), 0);
+    /* The clock was set back. */
+    assert_int_equal(turns_due_from(&turns, "ping", NOW - 1), 0);
+    turns_forget_due(&turns);
+    assert_int_equal(turns_due_from(&turns, "ping", NOW), 0);
+    turns_finish(&turns);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -299,6 +336,8 @@ int main(void) {
         TEST(only_the_operation_that_fails_is_rejected),
         TEST(an_operation_that_finds_the_store_broken_makes_it_unhealthy),
         TEST(what_a_lost_transaction_returned_is_taken_back),
+        cmocka_unit_test(a_claim_begins_where_queued_runs_begin),
+        cmocka_unit_test(a_claim_looks_at_all_runs_again_in_time),
         cmocka_unit_test(a_body_that_was_packed_with_the_first_dictionary_is_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

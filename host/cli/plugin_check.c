@@ -149,6 +149,26 @@ static void try_commands(struct check *check, json_t *payload) {
     }
 }
 
+/* The check run, or the check suite, becomes the app's own. A button of it is each of the plugin's.
+ */
+static void try_check_actions(struct check *check, json_t *payload) {
+    const struct description *description = trial_description(check->trial);
+    json_t *run = json_object_get(payload, check->event);
+    if (!run || !description_may_be_check_action(description, check->event, check->action)) {
+        return;
+    }
+    json_object_set_new(json_object_get(run, "app"), "id", json_integer(atoi(TRIAL_APP)));
+    for (size_t i = 0; i < description->n_check_actions; i++) {
+        const struct described_check_action *action = &description->check_actions[i];
+        if (*action->check) {
+            json_object_set_new(run, "name", json_string(action->check));
+        }
+        json_object_set_new(json_object_get(payload, "requested_action"), "identifier",
+                            json_string(action->identifier));
+        payload_variants(payload, on_payload, check);
+    }
+}
+
 static void try_payload(struct check *check, json_t *payload, const char *event) {
     AUTO_FREE char *action = strdup(string_at(payload, "action"));
     const struct description *description = trial_description(check->trial);
@@ -166,6 +186,7 @@ static void try_payload(struct check *check, json_t *payload, const char *event)
     }
     payload_variants(payload, on_payload, check);
     try_commands(check, payload);
+    try_check_actions(check, payload);
 }
 
 static void try_file(struct check *check, const char *name) {

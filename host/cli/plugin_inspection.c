@@ -191,6 +191,21 @@ static void print_permissions(const struct inspection *inspection) {
     }
 }
 
+static void print_check_actions(const struct description *d) {
+    for (size_t i = 0; i < d->n_check_actions; i++) {
+        const struct described_check_action *action = &d->check_actions[i];
+        char roles[DESCRIPTION_ROLES_MAX];
+        description_roles(action->roles, roles);
+        printf("  %s ", i == 0 ? "check runs  " : "            ");
+        if (action->kind == SNEK_RERUN) {
+            printf("re-run");
+        } else {
+            printf("button %s", action->identifier);
+        }
+        printf(" of %s (%s)\n", *action->check ? action->check : "any check run", roles);
+    }
+}
+
 static void print_plugin(const struct inspection *inspection) {
     static const char *const denied[] = {
         [SNEK_DENIED_SILENT] = "",
@@ -239,6 +254,7 @@ static void print_plugin(const struct inspection *inspection) {
         }
         printf(", each %s\n", s->target == SNEK_EACH_REPOSITORY ? "repository" : "installation");
     }
+    print_check_actions(d);
     for (size_t i = 0; i < d->n_effects; i++) {
         printf("  %s %s %s\n", i == 0 ? "effects     " : "            ", d->effects[i].method,
                d->effects[i].url);

@@ -274,7 +274,7 @@ int trial_deliver(struct trial *trial, const struct trial_delivery *delivery, co
                                      .installation = "1",
                                      .attempt = 1,
                                      .received_ms = clock_wall_ms(),
-                                     .app = "1",
+                                     .app = TRIAL_APP,
                                      .payload = payload};
     trial->handled = false;
     trial->github = delivery->github;

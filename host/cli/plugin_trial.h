@@ -27,6 +27,9 @@ enum trial_github {
     TRIAL_GITHUB_KINDS,
 };
 
+/* The id of the app that the deliveries are for. */
+#define TRIAL_APP "1"
+
 struct trial_delivery {
     const char *event, *action;
     /* Borrowed. */

@@ -145,12 +145,31 @@ static void put_subscriptions(struct buffer *page, const struct description *des
     }
 }
 
+static void put_check_actions(struct buffer *page, const struct description *description) {
+    http_page_html(page, description->n_check_actions > 0 ? "<dt>Check runs</dt><dd>" : "");
+    for (size_t i = 0; i < description->n_check_actions; i++) {
+        const struct described_check_action *action = &description->check_actions[i];
+        char roles[DESCRIPTION_ROLES_MAX];
+        description_roles(action->roles, roles);
+        http_page_html(page, i > 0 ? "<br>" : "");
+        if (*action->identifier) {
+            http_page_put(page, "button <code>%s</code>", action->identifier);
+        } else {
+            http_page_html(page, "re-run");
+        }
+        http_page_put(page, " of %s <span class=\"soft\">(%s)</span>",
+                      *action->check ? action->check : "any check run", roles);
+    }
+    http_page_html(page, description->n_check_actions > 0 ? "</dd>\n" : "");
+}
+
 static void put_description(struct console_task *task, size_t index,
                             const struct description *description) {
     struct buffer *page = &task->page;
     const struct config_plugin *config = config_of(task, index);
     http_page_html(page, "<dl class=\"facts\">\n");
     put_subscriptions(page, description);
+    put_check_actions(page, description);
     put_permissions(page, description);
     if (config) {
         http_page_put(

@@ -166,30 +166,6 @@ static void kill_worker(struct plugin *plugin, const char *why) {
     worker_process_kill(plugin->runs.worker_process, why);
 }
 
-static bool same_text(const char *a, const char *b) {
-    return strcmp(a, b) == 0;
-}
-
-/* Routing, claims and tokens use the first description, so one with another must not run. */
-static bool same_description(const struct description *a, const struct description *b) {
-    bool same =
-        same_text(a->name, b->name) && same_text(a->permissions_json, b->permissions_json) &&
-        same_text(a->optional_json, b->optional_json) && a->n_subscriptions == b->n_subscriptions &&
-        a->n_commands == b->n_commands && a->n_effects == b->n_effects && a->order == b->order;
-    for (size_t i = 0; same && i < a->n_subscriptions; i++) {
-        same = same_text(a->subscriptions[i].event, b->subscriptions[i].event) &&
-               same_text(a->subscriptions[i].action, b->subscriptions[i].action);
-    }
-    for (size_t i = 0; same && i < a->n_effects; i++) {
-        same = same_text(a->effects[i].method, b->effects[i].method) &&
-               same_text(a->effects[i].url, b->effects[i].url);
-    }
-    for (size_t i = 0; same && i < a->n_commands; i++) {
-        same = same_text(a->commands[i].name, b->commands[i].name);
-    }
-    return same;
-}
-
 static void on_rejected(void *context, const char *why) {
     struct plugin *plugin = context;
     free(plugin->rejection);
@@ -235,7 +211,7 @@ static int replace_inherited(struct plugin *plugin, struct description *descript
                              struct frame_text body) {
     struct description *kept = atomic_load(&plugin->description);
     struct error err;
-    if (!same_text(kept->name, description->name) ||
+    if (strcmp(kept->name, description->name) != 0 ||
         plugin->options->check_conflicts(plugin->options->context, plugin, description, &err) < 0) {
         kill_worker(plugin, "was ended: it declares a name or commands that other plugins have or "
                             "that it had not before; a descriptor must not change");
@@ -285,7 +261,7 @@ static void on_described(void *context, struct description *description, struct 
         if (describe_first(plugin, description, body) == 0) {
             return;
         }
-    } else if (!same_description(plugin_description(plugin), description)) {
+    } else if (!description_routes_alike(plugin_description(plugin), description)) {
         kill_worker(plugin,
                     "was ended: it declares other subscriptions, commands or permissions than its "
                     "first worker did; a descriptor must not change");

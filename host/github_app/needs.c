@@ -64,6 +64,21 @@ static int add_event(struct app_needs *needs, const char *name, uint64_t plugin)
     return add(&needs->events, &needs->n_events, name, PERMISSION_NONE, false, plugin);
 }
 
+static int add_events_of_checks(struct app_needs *needs, const struct description *d,
+                                uint64_t plugin) {
+    static const char *const events[] = {DESCRIPTION_CHECK_RUN, DESCRIPTION_CHECK_SUITE};
+    static const char *const actions[] = {DESCRIPTION_REQUESTED, DESCRIPTION_REREQUESTED};
+    int result = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(events); i++) {
+        bool wanted = description_may_be_check_action(d, events[i], actions[0]) ||
+                      description_may_be_check_action(d, events[i], actions[1]);
+        if (wanted && result == 0) {
+            result = add_event(needs, events[i], plugin);
+        }
+    }
+    return result;
+}
+
 static int add_events(struct app_needs *needs, const struct description *d, uint64_t plugin) {
     const char *of_commands[DESCRIPTION_COMMAND_EVENTS_MAX];
     size_t n_of_commands = description_command_events(d, of_commands);
@@ -77,7 +92,7 @@ static int add_events(struct app_needs *needs, const struct description *d, uint
             return -1;
         }
     }
-    return 0;
+    return add_events_of_checks(needs, d, plugin);
 }
 
 /* An App can subscribe to an event only with one of its permissions. */

@@ -16,6 +16,7 @@
 
 #define ROLES_OF_REPOSITORY                                                                        \
     (SNEK_ROLE_TRIAGE | SNEK_ROLE_WRITE | SNEK_ROLE_MAINTAIN | SNEK_ROLE_ADMIN)
+#define ROLES_OF_CHECKS (ROLES_OF_REPOSITORY | SNEK_ROLE_ORG_MEMBER)
 #define ROLES_ALL (ROLES_OF_REPOSITORY | SNEK_ROLE_AUTHOR | SNEK_ROLE_ORG_MEMBER)
 
 static char *copy_text(struct frame_reader *reader, size_t max_bytes) {
@@ -106,6 +107,22 @@ static void read_schedules(struct frame_reader *reader, struct description *d) {
     }
 }
 
+static void read_check_actions(struct frame_reader *reader, struct description *d) {
+    d->check_actions = read_list(reader, sizeof *d->check_actions, &d->n_check_actions);
+    for (size_t i = 0; i < d->n_check_actions; i++) {
+        struct described_check_action *action = &d->check_actions[i];
+        uint64_t kind = frame_get_number(reader);
+        action->identifier = copy_text(reader, CHECK_IDENTIFIER_MAX);
+        action->check = copy_text(reader, FRAME_NAME_MAX);
+        uint64_t roles = frame_get_number(reader);
+        action->kind = (uint32_t)kind;
+        action->roles = (uint32_t)roles;
+        if (kind > SNEK_RERUN || (roles & ~(uint64_t)ROLES_OF_CHECKS) != 0) {
+            reader->failed = true;
+        }
+    }
+}
+
 static bool declares(const struct description *d, const char *permission) {
     for (size_t i = 0; i < d->n_permissions; i++) {
         if (strcmp(d->permissions[i].name, permission) == 0) {
@@ -121,6 +138,9 @@ static int add_metadata(struct description *d) {
     bool needed = false;
     for (size_t i = 0; i < d->n_commands; i++) {
         needed = needed || (d->commands[i].roles & ROLES_OF_REPOSITORY) != 0;
+    }
+    for (size_t i = 0; i < d->n_check_actions; i++) {
+        needed = needed || (d->check_actions[i].roles & ROLES_OF_REPOSITORY) != 0;
     }
     if (!needed || declares(d, "metadata")) {
         return 0;
@@ -208,6 +228,7 @@ int description_parse(const void *body, size_t bytes, struct description **descr
     d->order = (uint32_t)order;
     read_lists(&reader, d);
     read_schedules(&reader, d);
+    read_check_actions(&reader, d);
     int result = frame_read_end(&reader);
     if (result < 0 || order > SNEK_ORDER_INSTALLATION) {
         result = error_set(err, "its description is malformed");
@@ -249,6 +270,11 @@ void description_free(struct description *d) {
         free(d->schedules[i].name);
         free(d->schedules[i].cron);
     }
+    for (size_t i = 0; i < d->n_check_actions; i++) {
+        free(d->check_actions[i].identifier);
+        free(d->check_actions[i].check);
+    }
+    free(d->check_actions);
     free(d->schedules);
     free(d->effects);
     free(d->permissions);
@@ -301,11 +327,25 @@ bool description_may_hold_command(const struct description *d, const char *event
     return false;
 }
 
+bool description_may_be_check_action(const struct description *d, const char *event,
+                                     const char *action) {
+    bool of_run = strcmp(event, DESCRIPTION_CHECK_RUN) == 0;
+    bool pressed = of_run && strcmp(action, DESCRIPTION_REQUESTED) == 0;
+    bool again = (of_run || strcmp(event, DESCRIPTION_CHECK_SUITE) == 0) &&
+                 strcmp(action, DESCRIPTION_REREQUESTED) == 0;
+    for (size_t i = 0; i < d->n_check_actions; i++) {
+        if (d->check_actions[i].kind == SNEK_RERUN ? again : pressed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool matches(const struct described_subscription *s, const char *event, const char *action) {
     return strcmp(s->event, event) == 0 && (!*s->action || strcmp(s->action, action) == 0);
 }
 
-/* By a subscription or a schedule. */
+/* By a subscription, a schedule or a check action. */
 static bool subscribes(const struct description *d, const char *event, const char *action) {
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];
@@ -318,7 +358,7 @@ static bool subscribes(const struct description *d, const char *event, const cha
             return true;
         }
     }
-    return false;
+    return description_may_be_check_action(d, event, action);
 }
 
 bool description_wants(const struct description *d, const char *event, const char *action) {
@@ -443,6 +483,51 @@ static const char *shared_command(const struct description *a, const struct desc
     return NULL;
 }
 
+static bool same_text(const char *a, const char *b) {
+    return strcmp(a, b) == 0;
+}
+
+bool description_routes_alike(const struct description *a, const struct description *b) {
+    bool same = same_text(a->name, b->name) &&
+                same_text(a->permissions_json, b->permissions_json) &&
+                same_text(a->optional_json, b->optional_json) && a->order == b->order &&
+                a->n_subscriptions == b->n_subscriptions && a->n_commands == b->n_commands &&
+                a->n_effects == b->n_effects && a->n_check_actions == b->n_check_actions;
+    for (size_t i = 0; same && i < a->n_subscriptions; i++) {
+        same = same_text(a->subscriptions[i].event, b->subscriptions[i].event) &&
+               same_text(a->subscriptions[i].action, b->subscriptions[i].action);
+    }
+    for (size_t i = 0; same && i < a->n_effects; i++) {
+        same = same_text(a->effects[i].method, b->effects[i].method) &&
+               same_text(a->effects[i].url, b->effects[i].url);
+    }
+    for (size_t i = 0; same && i < a->n_commands; i++) {
+        same = same_text(a->commands[i].name, b->commands[i].name);
+    }
+    for (size_t i = 0; same && i < a->n_check_actions; i++) {
+        same = a->check_actions[i].kind == b->check_actions[i].kind;
+    }
+    return same;
+}
+
+/* The button that both plugins would handle; NULL: none. */
+static const struct described_check_action *shared_button(const struct description *a,
+                                                          const struct description *b) {
+    for (size_t i = 0; i < a->n_check_actions; i++) {
+        const struct described_check_action *one = &a->check_actions[i];
+        for (size_t j = 0; j < b->n_check_actions; j++) {
+            const struct described_check_action *other = &b->check_actions[j];
+            bool same_check =
+                !*one->check || !*other->check || strcmp(one->check, other->check) == 0;
+            if (one->kind == SNEK_BUTTON && other->kind == SNEK_BUTTON && same_check &&
+                strcmp(one->identifier, other->identifier) == 0) {
+                return one;
+            }
+        }
+    }
+    return NULL;
+}
+
 const char *description_order(uint32_t order) {
     static const char *const names[] = {[SNEK_ORDER_NONE] = "",
                                         [SNEK_ORDER_ITEM] = "item",
@@ -468,6 +553,13 @@ int descriptions_conflict(const struct description *const *descriptions, size_t 
                 return error_set(err,
                                  "the plugins %s and %s both have the command /%s: disable one",
                                  a->name, b->name, command);
+            }
+            const struct described_check_action *button = shared_button(a, b);
+            if (button) {
+                return error_set(err,
+                                 "the plugins %s and %s both have the button %s of a check run: "
+                                 "disable one",
+                                 a->name, b->name, button->identifier);
             }
         }
     }

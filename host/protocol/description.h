@@ -50,6 +50,15 @@ struct described_schedule {
     uint32_t target;
 };
 
+struct described_check_action {
+    /* enum snek_check_action_kind. */
+    uint32_t kind;
+    /* `identifier` is "" for a re-run, `check` is "" for any check run. */
+    char *identifier, *check;
+    /* Any number of enum snek_role_flag. */
+    uint32_t roles;
+};
+
 struct description {
     char *name, *version, *summary;
     uint32_t abi_major, abi_minor;
@@ -65,6 +74,8 @@ struct description {
     size_t n_effects;
     struct described_schedule *schedules;
     size_t n_schedules;
+    struct described_check_action *check_actions;
+    size_t n_check_actions;
     /* The required and the optional permissions; canonical, as the broker takes them. The second is
      * "" when there are none. */
     char *permissions_json, *optional_json;
@@ -76,8 +87,9 @@ int description_parse(const void *body, size_t bytes, struct description **descr
 /* The argument may be NULL. */
 void description_free(struct description *description);
 
-/* True when the plugin wants this event and action: by a subscription, or because one of its
- * commands might be in it. The worker evaluates filters and finds the commands. Any thread. */
+/* True when the plugin wants this event and action: by a subscription, for a check action, or
+ * because one of its commands might be in it. The worker evaluates filters and finds the commands.
+ * Any thread. */
 bool description_wants(const struct description *description, const char *event,
                        const char *action);
 
@@ -101,10 +113,26 @@ int description_permit(struct description *description, char *const *permitted, 
 bool description_may_hold_command(const struct description *description, const char *event,
                                   const char *action);
 
+/* True when one of the plugin's check actions may be this event. */
+bool description_may_be_check_action(const struct description *description, const char *event,
+                                     const char *action);
+
+/* The events of check actions. */
+#define DESCRIPTION_CHECK_RUN "check_run"
+#define DESCRIPTION_CHECK_SUITE "check_suite"
+#define DESCRIPTION_REQUESTED "requested_action"
+#define DESCRIPTION_REREQUESTED "rerequested"
+
+/* GitHub's limit for the identifier of a button: bytes. */
+#define CHECK_IDENTIFIER_MAX 20
+
 /* The events in which a plugin's commands may be; none without a command. Returns their number. */
 #define DESCRIPTION_COMMAND_EVENTS_MAX 7
 size_t description_command_events(const struct description *description,
                                   const char *events[DESCRIPTION_COMMAND_EVENTS_MAX]);
+
+/* True when routing, claims and tokens are the same for both. */
+bool description_routes_alike(const struct description *a, const struct description *b);
 
 /* A positive number for the subscriptions that match this event and action, if all of them
  * coalesce; 0 otherwise. It is the same for equal sets of subscriptions. `*takes_own`: all of them
@@ -115,7 +143,8 @@ int64_t description_coalesces(const struct description *description, const char 
 /* "item", "repository", "installation"; "" without an order. */
 const char *description_order(uint32_t order);
 
-/* 0, or -1 and a sentence when two plugins have one name or one command. NULLs are skipped. */
+/* 0, or -1 and a sentence when two plugins have one name, one command, or one button of a check
+ * run. NULLs are skipped. */
 int descriptions_conflict(const struct description *const *descriptions, size_t count,
                           struct error *err);
 

@@ -29,8 +29,7 @@ int explained_parse(struct frame_reader *reader, struct explained **items, size_
         uint64_t verdict = frame_get_number(reader);
         take_text(reader, made[i].condition, sizeof made[i].condition);
         take_text(reader, made[i].saw, sizeof made[i].saw);
-        reader->failed =
-            reader->failed || kind > EXPLAINED_COMMAND || verdict >= EXPLAINED_VERDICTS;
+        reader->failed = reader->failed || kind >= EXPLAINED_KINDS || verdict >= EXPLAINED_VERDICTS;
         made[i].kind = (enum explained_kind)kind;
         made[i].verdict = (enum explained_verdict)verdict;
     }
@@ -46,22 +45,19 @@ int explained_parse(struct frame_reader *reader, struct explained **items, size_
 const char *explained_kind_name(enum explained_kind kind) {
     static const char *const names[] = {[EXPLAINED_SUBSCRIPTION] = "subscription",
                                         [EXPLAINED_SCHEDULE] = "schedule",
-                                        [EXPLAINED_COMMAND] = "command"};
+                                        [EXPLAINED_COMMAND] = "command",
+                                        [EXPLAINED_CHECK_ACTION] = "check action"};
     return names[kind];
 }
 
 const char *explained_verdict_name(enum explained_verdict verdict) {
-    static const char *const names[] = {[EXPLAINED_MATCHES] = "matches",
-                                        [EXPLAINED_EVENT] = "event",
-                                        [EXPLAINED_ACTION] = "action",
-                                        [EXPLAINED_OWN] = "own",
-                                        [EXPLAINED_FILTER] = "filter",
-                                        [EXPLAINED_NO_TEXT] = "no text",
-                                        [EXPLAINED_NOT_GIVEN] = "not given",
-                                        [EXPLAINED_OLD_TEXT] = "old text",
-                                        [EXPLAINED_UNREADABLE] = "unreadable",
-                                        [EXPLAINED_PERMISSION] = "permission",
-                                        [EXPLAINED_ROLE] = "role"};
+    static const char *const names[] = {
+        [EXPLAINED_MATCHES] = "matches",       [EXPLAINED_EVENT] = "event",
+        [EXPLAINED_ACTION] = "action",         [EXPLAINED_OWN] = "own",
+        [EXPLAINED_FILTER] = "filter",         [EXPLAINED_NO_TEXT] = "no text",
+        [EXPLAINED_NOT_GIVEN] = "not given",   [EXPLAINED_OLD_TEXT] = "old text",
+        [EXPLAINED_UNREADABLE] = "unreadable", [EXPLAINED_PERMISSION] = "permission",
+        [EXPLAINED_OTHER_APP] = "other app",   [EXPLAINED_ROLE] = "role"};
     return names[verdict];
 }
 
@@ -101,6 +97,10 @@ void explained_sentence(const struct explained *item, char out[EXPLAINED_SENTENC
         snprintf(out, room,
                  "commands in this event need the permission %s, which the plugin does "
                  "not declare",
+                 item->condition);
+        break;
+    case EXPLAINED_OTHER_APP:
+        snprintf(out, room, "the check belongs to another app, %s; the bot's is %s", saw,
                  item->condition);
         break;
     default:

@@ -8,7 +8,14 @@
 
 #include <stddef.h>
 
-enum explained_kind { EXPLAINED_SUBSCRIPTION, EXPLAINED_SCHEDULE, EXPLAINED_COMMAND };
+enum explained_kind {
+    EXPLAINED_SUBSCRIPTION,
+    EXPLAINED_SCHEDULE,
+    EXPLAINED_COMMAND,
+    EXPLAINED_CHECK_ACTION,
+    /* Their number. */
+    EXPLAINED_KINDS,
+};
 
 /* The first condition that failed. */
 enum explained_verdict {
@@ -29,8 +36,10 @@ enum explained_verdict {
     EXPLAINED_UNREADABLE,
     /* Commands in this event need the permission `condition`, which the plugin lacks. */
     EXPLAINED_PERMISSION,
-    /* The command is given, and needs one of the roles `condition`. Only GitHub knows the roles of
-     * the person, so the handler may be called. */
+    /* The check run or check suite belongs to another app: `condition` is ours. */
+    EXPLAINED_OTHER_APP,
+    /* The command or check action is given, and needs one of the roles `condition`. Only GitHub
+     * knows the roles of the person, so the handler may be called. */
     EXPLAINED_ROLE,
     /* Their number. */
     EXPLAINED_VERDICTS,
@@ -38,17 +47,18 @@ enum explained_verdict {
 
 /* Bytes of `condition` and `saw`; longer ones are cut. */
 #define EXPLAINED_TEXT_MAX 300
-/* The most items of a plugin: subscriptions, schedules and commands. */
-#define EXPLAINED_ITEMS_MAX ((size_t)3 * FRAME_ITEMS_MAX)
+/* The most items of a plugin. */
+#define EXPLAINED_ITEMS_MAX ((size_t)EXPLAINED_KINDS * FRAME_ITEMS_MAX)
 
-/* One subscription, schedule or command of the plugin. */
+/* One subscription, schedule, command or check action of the plugin. */
 struct explained {
     enum explained_kind kind;
     enum explained_verdict verdict;
-    /* "pull_request.closed", "nightly", "/invite". */
+    /* "pull_request.closed", "nightly", "/invite", "the button set-pass of DCO". */
     char name[2 * FRAME_NAME_MAX + 2];
     char condition[EXPLAINED_TEXT_MAX + 1];
-    /* The value that the payload has in place of `condition`; the person of a command. */
+    /* The value that the payload has in place of `condition`; the person of a command or check
+     * action. */
     char saw[EXPLAINED_TEXT_MAX + 1];
 };
 
@@ -60,7 +70,7 @@ int explained_parse(struct frame_reader *reader, struct explained **items, size_
 #define EXPLAINED_SENTENCE_MAX (2 * EXPLAINED_TEXT_MAX + 200)
 /* "its filter pull_request.merged = true does not match: the payload has false". */
 void explained_sentence(const struct explained *item, char out[EXPLAINED_SENTENCE_MAX + 1]);
-/* "subscription", "schedule" or "command". */
+/* "subscription", "schedule", "command" or "check action". */
 const char *explained_kind_name(enum explained_kind kind);
 /* "matches", "event", "action", "own", "filter" ...: for programs. */
 const char *explained_verdict_name(enum explained_verdict verdict);

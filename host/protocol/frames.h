@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 10
+#define FRAME_PROTOCOL 11
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -86,9 +86,10 @@ enum frame_kind {
      * people, such as `pull_request.merged = true`, number flags (enum snek_subscription_flag)),
      * list of commands (text name without "/", text usage, number roles (enum snek_role_flag),
      * number denied (enum snek_denied)), list of effects (text method, text URL template), list of
-     * schedules (text name, number every minutes, text cron, number target). Once, before create()
-     * is called: the host routes deliveries by it, also to a plugin whose create() fails after a
-     * restart of the host. */
+     * schedules (text name, number every minutes, text cron, number target), list of check
+     * actions (number kind (enum snek_check_action_kind), text identifier, text name of the check
+     * run, number roles). Once, before create() is called: the host routes deliveries by it, also
+     * to a plugin whose create() fails after a restart of the host. */
     FRAME_DESCRIBED = 64,
     /* Text why, one sentence for people. Then the worker exits. */
     FRAME_REJECTED,
@@ -112,9 +113,9 @@ enum frame_kind {
     FRAME_RESULT,
     /* No field. Once, after DESCRIBED, when create() has succeeded: runs may come. */
     FRAME_READY,
-    /* List of the plugin's subscriptions, schedules and commands (number kind, text name, number
-     * verdict, text condition, text what the payload has): see protocol/explained.h. Empty when
-     * memory is short. The response to FRAME_EXPLAIN, with its number. */
+    /* List of the plugin's subscriptions, schedules, commands and check actions (number kind, text
+     * name, number verdict, text condition, text what the payload has): see protocol/explained.h.
+     * Empty when memory is short. The response to FRAME_EXPLAIN, with its number. */
     FRAME_EXPLAINED,
 };
 

@@ -4,6 +4,7 @@
 #include "worker/descriptor.h"
 
 #include "base/text.h"
+#include "protocol/description.h"
 #include "protocol/schedule.h"
 #include "worker/permanent.h"
 #include "worker/reactions.h"
@@ -22,6 +23,7 @@
 #define COMMAND_BYTES_1_0 UP_TO(struct snek_command, denied_text)
 #define EFFECT_BYTES_1_0 UP_TO(struct snek_effect, url)
 #define SCHEDULE_BYTES_1_0 UP_TO(struct snek_schedule, handler)
+#define CHECK_ACTION_BYTES_1_0 UP_TO(struct snek_check_action, filters)
 
 /* A larger size of a table's item is a number that was never initialised. */
 #define ITEM_BYTES_MAX 65536
@@ -116,13 +118,17 @@ static int copy_tables(struct snek_plugin *p, struct error *err) {
                                   p->effects_bytes, EFFECT_BYTES_1_0, sizeof *p->effects};
     const struct table schedules = {"schedules",        p->schedules,       p->schedules_count,
                                     p->schedules_bytes, SCHEDULE_BYTES_1_0, sizeof *p->schedules};
+    const struct table check_actions = {"check_actions",        p->check_actions,
+                                        p->check_actions_count, p->check_actions_bytes,
+                                        CHECK_ACTION_BYTES_1_0, sizeof *p->check_actions};
     p->permissions = copy_table(&permissions, err);
     p->optional_permissions = p->permissions ? copy_table(&optional, err) : NULL;
     p->subscriptions = p->optional_permissions ? copy_table(&subscriptions, err) : NULL;
     p->commands = p->subscriptions ? copy_table(&commands, err) : NULL;
     p->effects = p->commands ? copy_table(&effects, err) : NULL;
     p->schedules = p->effects ? copy_table(&schedules, err) : NULL;
-    return p->schedules ? 0 : -1;
+    p->check_actions = p->schedules ? copy_table(&check_actions, err) : NULL;
+    return p->check_actions ? 0 : -1;
 }
 
 /* ---- checking ---- */
@@ -238,6 +244,19 @@ static int check_filter(const struct snek_filter *filter, const char *where, str
     }
 }
 
+/* `table` is for the sentence. */
+static int check_filters(const struct snek_filter filters[SNEK_SUBSCRIPTION_FILTERS_MAX],
+                         const char *table, uint32_t n, struct error *err) {
+    for (uint32_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && filters[i].path; i++) {
+        char where[64];
+        snprintf(where, sizeof where, "%s[%u].filters[%u]", table, n, i);
+        if (check_filter(&filters[i], where, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int check_subscription(const struct snek_subscription *s, uint32_t n, struct error *err) {
     if (!is_word(s->event, WORD_CHARACTERS)) {
         return error_set(err, "subscriptions[%u].event must be GitHub's, like \"pull_request\"", n);
@@ -265,14 +284,7 @@ static int check_subscription(const struct snek_subscription *s, uint32_t n, str
                          "the handler",
                          n, s->event);
     }
-    for (uint32_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
-        char where[64];
-        snprintf(where, sizeof where, "subscriptions[%u].filters[%u]", n, i);
-        if (check_filter(&s->filters[i], where, err) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return check_filters(s->filters, "subscriptions", n, err);
 }
 
 static bool is_command_name(const char *name) {
@@ -290,20 +302,21 @@ bool descriptor_declares(const struct snek_plugin *plugin, const char *permissio
            is_listed(plugin->optional_permissions, plugin->optional_permissions_count, permission);
 }
 
-static int check_roles(const struct snek_plugin *p, const struct snek_command *command,
+/* `what` is "the command /ping". */
+static int check_roles(const struct snek_plugin *p, uint32_t roles, const char *what,
                        struct error *err) {
-    if (!roles_are_known(command->roles)) {
+    if (!roles_are_known(roles)) {
         return error_set(err,
-                         "the command /%s has .roles = %u, which are no enum snek_role_flag of ABI "
-                         "%d.%d: combine SNEK_ROLE_AUTHOR, _TRIAGE, _WRITE, _MAINTAIN, _ADMIN and "
+                         "%s has .roles = %u, which are no enum snek_role_flag of ABI %d.%d: "
+                         "combine SNEK_ROLE_AUTHOR, _TRIAGE, _WRITE, _MAINTAIN, _ADMIN and "
                          "_ORG_MEMBER with |",
-                         command->name, command->roles, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+                         what, roles, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
     }
-    if (!roles_are_readable(p, command->roles)) {
+    if (!roles_are_readable(p, roles)) {
         return error_set(err,
-                         "the command /%s is for members of the organization, and the plugin may "
-                         "not read them: add {\"members\", \"read\"} to its permissions",
-                         command->name);
+                         "%s is for members of the organization, and the plugin may not read them: "
+                         "add {\"members\", \"read\"} to its permissions",
+                         what);
     }
     return 0;
 }
@@ -351,7 +364,9 @@ static int check_command(const struct snek_plugin *p, uint32_t n, struct error *
         return error_set(err, "the command /%s must have a usage, a line of 1 to %d bytes of UTF-8",
                          command->name, FRAME_REASON_MAX);
     }
-    if (check_roles(p, command, err) < 0 || check_denied(command, err) < 0) {
+    char what[FRAME_NAME_MAX + 16];
+    snprintf(what, sizeof what, "the command /%s", command->name);
+    if (check_roles(p, command->roles, what, err) < 0 || check_denied(command, err) < 0) {
         return -1;
     }
     if (!command->handler) {
@@ -456,6 +471,82 @@ static int check_schedule(const struct snek_plugin *p, uint32_t n, struct error 
     return 0;
 }
 
+static int check_identifier(const struct snek_check_action *action, uint32_t n, struct error *err) {
+    if (action->kind > SNEK_RERUN) {
+        return error_set(err,
+                         "check_actions[%u].kind %u is unknown to this host (ABI %d.%d): use "
+                         "SNEK_BUTTON or SNEK_RERUN",
+                         n, action->kind, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+    }
+    if (action->kind == SNEK_RERUN) {
+        return !action->identifier
+                   ? 0
+                   : error_set(err,
+                               "check_actions[%u] is a SNEK_RERUN with an identifier, and only "
+                               "buttons have one: set it to NULL",
+                               n);
+    }
+    if (!text_is_line(action->identifier, CHECK_IDENTIFIER_MAX)) {
+        return error_set(err,
+                         "check_actions[%u].identifier must be that of a button, a line of 1 to %d "
+                         "bytes, like \"set-pass\"",
+                         n, CHECK_IDENTIFIER_MAX);
+    }
+    return 0;
+}
+
+static bool is_same_action(const struct snek_check_action *a, const struct snek_check_action *b) {
+    const char *one = a->identifier ? a->identifier : "", *check = a->check ? a->check : "";
+    return a->kind == b->kind && strcmp(one, b->identifier ? b->identifier : "") == 0 &&
+           strcmp(check, b->check ? b->check : "") == 0;
+}
+
+static int check_check_action(const struct snek_plugin *p, uint32_t n, struct error *err) {
+    const struct snek_check_action *action = &p->check_actions[n];
+    char what[40];
+    snprintf(what, sizeof what, "check_actions[%u]", n);
+    if (check_identifier(action, n, err) < 0 || check_roles(p, action->roles, what, err) < 0 ||
+        check_filters(action->filters, "check_actions", n, err) < 0) {
+        return -1;
+    }
+    if (action->check && !text_is_line(action->check, FRAME_NAME_MAX)) {
+        return error_set(err,
+                         "%s.check must be the name of a check run, a line of 1 to %d bytes of "
+                         "UTF-8, or NULL for any",
+                         what, FRAME_NAME_MAX);
+    }
+    if (action->roles & SNEK_ROLE_AUTHOR) {
+        return error_set(err,
+                         "%s has SNEK_ROLE_AUTHOR, and the event of a check run names no author: "
+                         "use SNEK_ROLE_TRIAGE, _WRITE, _MAINTAIN, _ADMIN or _ORG_MEMBER",
+                         what);
+    }
+    if (!action->handler) {
+        return error_set(err, "%s has no handler", what);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (is_same_action(&p->check_actions[i], action)) {
+            return error_set(err, "check_actions[%u] and [%u] are for the same thing: remove one",
+                             i, n);
+        }
+    }
+    return 0;
+}
+
+static int check_check_actions(const struct snek_plugin *p, struct error *err) {
+    for (uint32_t i = 0; i < p->check_actions_count; i++) {
+        if (check_check_action(p, i, err) < 0) {
+            return -1;
+        }
+    }
+    if (p->check_actions_count > 0 && !descriptor_declares(p, "checks")) {
+        return error_set(err, "it has check_actions, and GitHub sends their events only to an app "
+                              "that may write checks: add {\"checks\", \"write\"} to its "
+                              "permissions");
+    }
+    return 0;
+}
+
 static int check(const struct snek_plugin *p, struct error *err) {
     int result = check_names(p, err) < 0 ? -1 : check_order(p, err);
     result = result < 0 ? -1 : check_permissions(p, err);
@@ -472,11 +563,12 @@ static int check(const struct snek_plugin *p, struct error *err) {
     for (uint32_t i = 0; i < p->schedules_count && result == 0; i++) {
         result = check_schedule(p, i, err);
     }
+    result = result < 0 ? -1 : check_check_actions(p, err);
     if (result == 0 && p->subscriptions_count == 0 && p->commands_count == 0 &&
-        p->schedules_count == 0) {
+        p->schedules_count == 0 && p->check_actions_count == 0) {
         result = error_set(
-            err, "it has neither a subscription nor a command nor a schedule, so the host would "
-                 "never call it: add one");
+            err, "it has neither a subscription nor a command nor a schedule nor a check action, "
+                 "so the host would never call it: add one");
     }
     return result;
 }
@@ -571,6 +663,14 @@ int descriptor_frame(const struct snek_plugin *p, struct buffer *buffer) {
         frame_put_number(&writer, p->schedules[i].every_minutes);
         frame_put_text(&writer, p->schedules[i].cron ? p->schedules[i].cron : "");
         frame_put_number(&writer, p->schedules[i].target);
+    }
+    frame_put_number(&writer, p->check_actions_count);
+    for (uint32_t i = 0; i < p->check_actions_count; i++) {
+        const struct snek_check_action *action = &p->check_actions[i];
+        frame_put_number(&writer, action->kind);
+        frame_put_text(&writer, action->identifier ? action->identifier : "");
+        frame_put_text(&writer, action->check ? action->check : "");
+        frame_put_number(&writer, action->roles);
     }
     return result | frame_end(&writer);
 }

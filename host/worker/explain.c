@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Goes through the plugin's subscriptions, schedules and commands as invoke.c does, and writes down
- * for each the first condition that failed, with the value that the payload has there. */
+/* Goes through the plugin's subscriptions, schedules, commands and check actions as invoke.c does,
+ * and writes down for each the first condition that failed, with the value that the payload has
+ * there. */
 #include "worker/explain.h"
 
 #include "base/text.h"
 #include "protocol/description.h"
 #include "protocol/explained.h"
+#include "worker/check_action.h"
 #include "worker/markdown.h"
 #include "worker/matching.h"
 #include "worker/wire.h"
@@ -198,6 +200,42 @@ static void explain_commands(struct explaining *explaining) {
     markdown_lines_finish(&lines);
 }
 
+/* ---- check actions ---- */
+
+static void explain_check_action(struct explaining *explaining,
+                                 const struct snek_check_action *action) {
+    const struct run *run = explaining->run;
+    const struct check_action_match match = check_action_compare(run, action);
+    enum explained_verdict verdict = match.verdict;
+    char name[CHECK_ACTION_NAME_MAX], condition[EXPLAINED_TEXT_MAX + 1] = "";
+    char saw[EXPLAINED_TEXT_MAX + 1] = "";
+    check_action_name(action, name);
+    if (verdict == EXPLAINED_EVENT || verdict == EXPLAINED_ACTION) {
+        snprintf(condition, sizeof condition, "%s", check_action_event(action));
+        snprintf(saw, sizeof saw, "%s.%s", run_event(run), run_action(run));
+    } else if (verdict == EXPLAINED_OTHER_APP) {
+        struct json_value id = {.type = JSON_ERROR};
+        char path[FRAME_NAME_MAX + 16];
+        struct snek_text payload = run_payload(run);
+        snprintf(path, sizeof path, "%s.app.id", run_event(run));
+        bool found = json_find(payload.data, payload.bytes, path, &id);
+        id.type = found ? id.type : JSON_ERROR;
+        snprintf(condition, sizeof condition, "%s", run_app(run));
+        value_text(&id, saw, sizeof saw);
+    } else if (verdict == EXPLAINED_FILTER) {
+        condition_text(&match.filter, condition, sizeof condition);
+        value_text(&match.found, saw, sizeof saw);
+    } else if (explaining->own) {
+        verdict = EXPLAINED_OWN;
+    } else if (action->roles != SNEK_ROLE_ANYBODY) {
+        struct person person = check_action_person(explaining->run);
+        verdict = EXPLAINED_ROLE;
+        description_roles(action->roles, condition);
+        snprintf(saw, sizeof saw, "%s", person.login ? person.login : "a deleted account");
+    }
+    put_item(explaining, EXPLAINED_CHECK_ACTION, name, verdict, condition, saw);
+}
+
 /* ---- the frame ---- */
 
 /* 0, or -1 when memory is short. */
@@ -206,7 +244,8 @@ static int write_frame(struct run *run, struct buffer *buffer) {
     struct explaining explaining = {.run = run, .plugin = plugin, .own = matching_is_own(run)};
     frame_begin(&explaining.writer, buffer, FRAME_EXPLAINED, run_handle(run), 0);
     frame_put_number(&explaining.writer, (uint64_t)plugin->subscriptions_count +
-                                             plugin->schedules_count + plugin->commands_count);
+                                             plugin->schedules_count + plugin->commands_count +
+                                             plugin->check_actions_count);
     for (uint32_t i = 0; i < plugin->subscriptions_count; i++) {
         explain_subscription(&explaining, &plugin->subscriptions[i]);
     }
@@ -214,6 +253,9 @@ static int write_frame(struct run *run, struct buffer *buffer) {
         explain_schedule(&explaining, &plugin->schedules[i]);
     }
     explain_commands(&explaining);
+    for (uint32_t i = 0; i < plugin->check_actions_count; i++) {
+        explain_check_action(&explaining, &plugin->check_actions[i]);
+    }
     return frame_end(&explaining.writer);
 }
 

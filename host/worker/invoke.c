@@ -4,6 +4,7 @@
 #include "worker/invoke.h"
 
 #include "base/cleanup.h"
+#include "worker/check_action.h"
 #include "worker/denial.h"
 #include "worker/markdown.h"
 #include "worker/matching.h"
@@ -95,17 +96,23 @@ static void stop_at_failure(struct run *run, int32_t result, struct outcome *out
     outcome->called = true;
 }
 
-/* True when the next command may be called. */
-static bool deny(struct run *run, struct command_text *text, const struct snek_command *command,
-                 struct outcome *outcome) {
-    const char *login = text->author.login;
+static void report_denied(struct run *run, const char *login, const char *name,
+                          struct outcome *outcome) {
     char line[FRAME_REASON_MAX + 1];
-    snprintf(line, sizeof line, "%.100s may not use /%s", login ? login : "a deleted account",
-             command->name);
+    snprintf(line, sizeof line, "%.100s may not use %s", login ? login : "a deleted account", name);
     worker_log(run_worker(run), run_handle(run), SNEK_LEVEL_INFO, line);
     if (!outcome->called) {
         snprintf(outcome->reason.text, sizeof outcome->reason.text, "%s", line);
     }
+}
+
+/* True when the next command may be called. */
+static bool deny(struct run *run, struct command_text *text, const struct snek_command *command,
+                 struct outcome *outcome) {
+    const char *login = text->author.login;
+    char name[FRAME_NAME_MAX + 2];
+    snprintf(name, sizeof name, "/%s", command->name);
+    report_denied(run, login, name, outcome);
     if (text->denied || !login) {
         return true;
     }
@@ -191,6 +198,37 @@ static void call_commands(struct run *run, struct outcome *outcome) {
     markdown_lines_finish(&lines);
 }
 
+/* ---- check actions ---- */
+
+/* True when the next handler may be called. */
+static bool call_check_action(struct run *run, const struct snek_check_action *action,
+                              struct outcome *outcome) {
+    struct check_action_match match = check_action_compare(run, action);
+    struct person person = check_action_person(run);
+    char name[CHECK_ACTION_NAME_MAX];
+    check_action_name(action, name);
+    if (match.verdict == EXPLAINED_OTHER_APP && !outcome->called) {
+        snprintf(outcome->reason.text, sizeof outcome->reason.text,
+                 "the check belongs to another app");
+    }
+    if (match.verdict != EXPLAINED_MATCHES) {
+        return true;
+    }
+    int32_t may = action->roles == SNEK_ROLE_ANYBODY;
+    if (!may && person.login) {
+        may = roles_has(run, &person, action->roles);
+    }
+    if (may < 0) {
+        stop_at_failure(run, may, outcome);
+        return false;
+    }
+    if (may == 0) {
+        report_denied(run, person.login, name, outcome);
+        return true;
+    }
+    return call_handler(run, action->handler, outcome);
+}
+
 int32_t invoke_handlers(struct run *run) {
     const struct snek_plugin *plugin = worker_plugin(run_worker(run));
     struct outcome outcome = {.result = SNEK_SKIPPED, .reason.text = "nothing matched"};
@@ -207,6 +245,9 @@ int32_t invoke_handlers(struct run *run) {
             strcmp(run_action(run), plugin->schedules[i].name) == 0) {
             goes_on = call_handler(run, plugin->schedules[i].handler, &outcome);
         }
+    }
+    for (uint32_t i = 0; i < plugin->check_actions_count && goes_on && !own; i++) {
+        goes_on = call_check_action(run, &plugin->check_actions[i], &outcome);
     }
     if (own && !outcome.called) {
         snprintf(outcome.reason.text, sizeof outcome.reason.text, "the bot itself caused this");

@@ -62,11 +62,14 @@ static bool sender_is_bot(const struct run *run) {
  */
 static bool is_own_check(const struct run *run) {
     const char *event = run_event(run), *action = run_action(run);
-    char path[64];
-    if ((strcmp(event, "check_run") != 0 && strcmp(event, "check_suite") != 0) ||
-        (strcmp(action, "created") != 0 && strcmp(action, "completed") != 0)) {
-        return false;
-    }
+    bool of_checks = strcmp(event, "check_run") == 0 || strcmp(event, "check_suite") == 0;
+    bool of_app = strcmp(action, "created") == 0 || strcmp(action, "completed") == 0;
+    return of_checks && of_app && matching_is_of_app(run);
+}
+
+bool matching_is_of_app(const struct run *run) {
+    const char *event = run_event(run);
+    char path[FRAME_NAME_MAX + 16];
     snprintf(path, sizeof path, "%s.app.id", event);
     if (field_is(run, path, run_app(run))) {
         return true;

@@ -25,6 +25,10 @@ bool matching_subscription(const struct run *run, const struct snek_subscription
 /* The app itself caused the event: by its bot user, or by a check of its own. */
 bool matching_is_own(const struct run *run);
 
+/* The check run or check suite that a check_run or check_suite event is about belongs to this app.
+ */
+bool matching_is_of_app(const struct run *run);
+
 enum matching_text {
     MATCHING_TEXT,
     /* No commands are read in this event and action. */

@@ -8,9 +8,8 @@
  * gets a new one. Two runs at the same time make one check run: the second waits until the first
  * has ended, without losing an attempt (SNEK_E_BUSY). The plugin needs {"checks", "write"}.
  *
- * People start a check again: the events are check_run and check_suite with the action
- * "rerequested". Buttons are `actions`: a press is the event check_run with the action
- * "requested_action" and the button's identifier in "requested_action.identifier". */
+ * Buttons are `actions`. The table `check_actions` of the descriptor (plugin.h) has the handlers of
+ * their presses, and of re-runs. */
 #ifndef SNEKOMATIC_CHECK_H
 #define SNEKOMATIC_CHECK_H
 

@@ -200,6 +200,37 @@ struct snek_schedule {
     snek_handler handler;
 };
 
+enum snek_check_action_kind {
+    /* People press a button of the check run: GitHub's action "requested_action". */
+    SNEK_BUTTON = 0,
+    /* People run the check run again, or all checks of the commit: GitHub's action "rerequested"
+     * of the events check_run and check_suite. */
+    SNEK_RERUN = 1
+};
+
+/* A button of the bot's check runs, or their re-run: the host calls the handler when a person asks
+ * for it. The filters must match too. The check run must be the bot's own: GitHub also delivers
+ * re-runs of other apps' checks to some apps, and the host calls no handler for those.
+ *
+ * Inside the handler, snek_check() updates the check run of the event's commit. Buttons appear by
+ * `actions` of struct snek_check (check.h). The plugin must declare {"checks", "write"}. */
+struct snek_check_action {
+    /* "set-pass": the button's identifier, at most 20 characters. NULL for SNEK_RERUN. A host
+     * rejects two plugins that have the same button of the same check run. */
+    const char *identifier;
+    /* "DCO": the name of the check run; NULL for any of the bot's. When people run all checks of a
+     * commit again, GitHub names none, so the host calls each handler of SNEK_RERUN. */
+    const char *check;
+    /* enum snek_check_action_kind. */
+    uint32_t kind;
+    /* The people who may use it, as in struct snek_command, and checked in the same way. There is
+     * no SNEK_ROLE_AUTHOR, because the payload does not name an author. The host logs a denial. */
+    uint32_t roles;
+    snek_handler handler;
+    /* Up to the first whose path is NULL. */
+    struct snek_filter filters[SNEK_SUBSCRIPTION_FILTERS_MAX];
+};
+
 /* Which of the plugin's runs go one at a time, in the order in which GitHub's deliveries arrived,
  * however many hosts there are. Runs of different items, repositories or installations still go at
  * the same time. A run that fails keeps its place for its first four retries, about 13 minutes.
@@ -253,6 +284,9 @@ struct snek_plugin {
     const struct snek_schedule *schedules;
     uint32_t schedules_count;
     uint32_t schedules_bytes;
+    const struct snek_check_action *check_actions;
+    uint32_t check_actions_count;
+    uint32_t check_actions_bytes;
 
     /* [create] Optional. The host calls it once, on the worker's main thread, before any handler.
      * It checks the configuration (snek_config_…) and sets `*state`, which all handlers share and

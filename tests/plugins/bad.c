@@ -88,6 +88,9 @@ static const struct snek_subscription subscriptions[] = {BAD_SUBSCRIPTION};
 static const struct snek_command commands[] = {BAD_COMMANDS};
 
 static const struct snek_effect effects[] = {BAD_EFFECT};
+#ifdef BAD_ACTION
+static const struct snek_check_action check_actions[] = {BAD_ACTION};
+#endif
 
 static const struct snek_plugin plugin = {
     .head = {BAD_MAGIC, BAD_MAJOR, SNEK_ABI_MINOR, BAD_REQUIRED, 0, BAD_BYTES},
@@ -110,6 +113,11 @@ static const struct snek_plugin plugin = {
     .effects = effects,
     .effects_count = 1,
     .effects_bytes = sizeof *effects,
+#ifdef BAD_ACTION
+    .check_actions = check_actions,
+    .check_actions_count = sizeof check_actions / sizeof *check_actions,
+    .check_actions_bytes = sizeof *check_actions,
+#endif
     .destroy = BAD_DESTROY,
 };
 

@@ -59,6 +59,12 @@ def test_a_crash_names_the_payload_the_missing_value_and_the_place():
     assert sum(line.startswith("FAIL issues") for line in lines) == 1
 
 
+def test_the_button_of_a_check_run_is_tried():
+    done = check("--plugin", snek.program("check_actions-fragile.so"))
+    assert done.returncode == 78
+    assert "FAIL check_run.requested_action.json without " in done.stdout, done.stdout
+
+
 def test_a_crash_in_destroy_is_reported(tmp_path):
     config = tmp_path / "snekomatic.toml"
     config.write_text(f'[[plugin]]\npath = "{snek.program("misbehave.so")}"\n'

@@ -19,6 +19,9 @@ RUNS = {
     "discussion_comment.created.reply": 0,
     "issue_comment.edited": 0,
     "issue_comment.deleted": 0,
+    "check_run.requested_action": 0,  # neither has check actions
+    "check_run.rerequested": 0,
+    "check_suite.rerequested": 0,
     "commit_comment.created": 0,
     "ping": 0,
 }

@@ -63,6 +63,18 @@ static void a_run_whose_event_may_hold_a_command_is_not_replaceable(void **state
     expect(run_of(&d, "issue_comment", "edited", "mona", false), true, true);
 }
 
+static void a_run_of_a_check_action_is_not_replaceable(void **state) {
+    (void)state;
+    struct described_subscription subscriptions[] = {
+        {.event = checks, .action = any, .flags = SNEK_COALESCE}};
+    struct described_check_action again = {.kind = SNEK_RERUN};
+    struct description d = {.subscriptions = subscriptions, .n_subscriptions = 1};
+    expect(run_of(&d, "check_run", "rerequested", "mona", false), true, true);
+    d.check_actions = &again;
+    d.n_check_actions = 1;
+    expect(run_of(&d, "check_run", "rerequested", "mona", false), true, false);
+}
+
 static void an_event_that_may_be_the_bots_own_replaces_none(void **state) {
     (void)state;
     struct described_subscription subscriptions[] = {
@@ -91,6 +103,7 @@ int main(void) {
         cmocka_unit_test(all_subscriptions_that_match_must_coalesce),
         cmocka_unit_test(the_key_tells_sets_of_subscriptions_apart),
         cmocka_unit_test(a_run_whose_event_may_hold_a_command_is_not_replaceable),
+        cmocka_unit_test(a_run_of_a_check_action_is_not_replaceable),
         cmocka_unit_test(an_event_that_may_be_the_bots_own_replaces_none),
         cmocka_unit_test(a_fetched_delivery_replaces_none),
     };

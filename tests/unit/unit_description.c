@@ -3,6 +3,7 @@
  */
 #include "unit.h"
 
+#include "base/array.h"
 #include "dispatch/description_file.h"
 #include "protocol/description.h"
 
@@ -19,6 +20,9 @@ struct sample {
     const char *cron;
     /* The second permission is optional. */
     bool optional;
+    /* A check action, unless all are 0: its roles need `metadata`. */
+    const char *button, *check;
+    uint64_t action_kind, action_roles;
 };
 
 static const struct sample good = {"invite",
@@ -33,7 +37,11 @@ static const struct sample good = {"invite",
                                    SNEK_ORDER_ITEM,
                                    {NULL},
                                    NULL,
-                                   false};
+                                   false,
+                                   NULL,
+                                   NULL,
+                                   0,
+                                   0};
 
 /* The body of its frame, which stays in the buffer. */
 static struct frame_text encode(const struct sample *sample, struct buffer *buffer) {
@@ -75,6 +83,14 @@ static struct frame_text encode(const struct sample *sample, struct buffer *buff
         frame_put_number(&w, 0);
         frame_put_text(&w, sample->cron);
         frame_put_number(&w, 1);
+    }
+    bool has_action = sample->button || sample->action_kind > 0;
+    frame_put_number(&w, has_action);
+    if (has_action) {
+        frame_put_number(&w, sample->action_kind);
+        frame_put_text(&w, sample->button ? sample->button : "");
+        frame_put_text(&w, sample->check ? sample->check : "");
+        frame_put_number(&w, sample->action_roles);
     }
     assert_int_equal(frame_end(&w), 0);
     size_t head = sizeof(struct frame_head);
@@ -132,6 +148,85 @@ static void a_schedule_is_checked_and_wants_its_deliveries(void **state) {
     description_free(d);
     sample.cron = "30 3 * *";
     assert_int_equal(parse(&sample, &d, &err), -1);
+}
+
+static void a_check_action_wants_its_events(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t kind;
+        const char *event, *action;
+        bool wanted;
+    } cases[] = {{SNEK_BUTTON, "check_run", "requested_action", true},
+                 {SNEK_BUTTON, "check_run", "rerequested", false},
+                 {SNEK_BUTTON, "check_suite", "requested_action", false},
+                 {SNEK_RERUN, "check_run", "requested_action", false},
+                 {SNEK_RERUN, "check_run", "rerequested", true},
+                 {SNEK_RERUN, "check_suite", "rerequested", true},
+                 {SNEK_RERUN, "check_suite", "requested", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct description *d = NULL;
+        struct sample sample = good;
+        struct command_search search;
+        struct error err;
+        sample.action_kind = cases[i].kind;
+        sample.button = cases[i].kind == SNEK_BUTTON ? "fix" : NULL;
+        assert_int_equal(parse(&sample, &d, &err), 0);
+        command_search_init(&search, "{}", 2);
+        bool wanted = description_wants(d, cases[i].event, cases[i].action);
+        if (wanted != cases[i].wanted ||
+            description_wants_payload(d, cases[i].event, cases[i].action, &search) != wanted) {
+            fail_msg("case %zu: %s.%s", i, cases[i].event, cases[i].action);
+        }
+        description_free(d);
+    }
+}
+
+static void the_roles_of_a_check_action_need_metadata(void **state) {
+    (void)state;
+    struct description *d = NULL;
+    struct error err;
+    struct sample sample = good;
+    sample.button = "fix";
+    sample.action_roles = SNEK_ROLE_WRITE;
+    assert_int_equal(parse(&sample, &d, &err), 0);
+    assert_string_equal(
+        d->permissions_json,
+        "{\"members\":\"write\",\"metadata\":\"read\",\"pull_requests\":\"write\"}");
+    description_free(d);
+}
+
+static void a_button_of_one_check_run_cannot_be_taken_twice(void **state) {
+    (void)state;
+    static const struct {
+        const char *check, *button, *other_check, *other_button;
+        bool conflicts;
+    } cases[] = {{"DCO", "fix", "DCO", "fix", true},   {"DCO", "fix", NULL, "fix", true},
+                 {NULL, "fix", "DCO", "fix", true},    {"DCO", "fix", "Lint", "fix", false},
+                 {"DCO", "fix", "DCO", "pass", false}, {"DCO", NULL, "DCO", NULL, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sample one = good, other = good;
+        struct description *d[2] = {0};
+        struct error err;
+        one.check = cases[i].check;
+        one.button = cases[i].button;
+        other.check = cases[i].other_check;
+        other.button = cases[i].other_button;
+        one.action_kind = other.action_kind = one.button ? SNEK_BUTTON : SNEK_RERUN;
+        other.name = "other";
+        other.command = "pong";
+        assert_int_equal(parse(&one, &d[0], &err), 0);
+        assert_int_equal(parse(&other, &d[1], &err), 0);
+        const struct description *both[] = {d[0], d[1]};
+        if (descriptions_conflict(both, 2, &err) != (cases[i].conflicts ? -1 : 0)) {
+            fail_msg("case %zu", i);
+        }
+        if (cases[i].conflicts) {
+            assert_string_equal(err.text, "the plugins invite and other both have the button fix "
+                                          "of a check run: disable one");
+        }
+        description_free(d[0]);
+        description_free(d[1]);
+    }
 }
 
 static void an_order_is_one_of_the_sdks(void **state) {
@@ -196,8 +291,8 @@ static void commands_in_discussions_need_their_permission(void **state) {
 
 static void a_description_that_lies_is_rejected(void **state) {
     (void)state;
-    struct sample bad[9];
-    for (size_t i = 0; i < 9; i++) {
+    struct sample bad[12];
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         bad[i] = good;
     }
     bad[0].name = "";
@@ -209,7 +304,11 @@ static void a_description_that_lies_is_rejected(void **state) {
     bad[6].permission[0][0] = "members"; /* twice */
     bad[7].roles = SNEK_ROLE_ORG_MEMBER << 1;
     bad[8].denied = SNEK_DENIED_REPLY + 1;
-    for (size_t i = 0; i < 9; i++) {
+    bad[9].action_kind = SNEK_RERUN + 1;
+    bad[10].button = "an identifier that is too long";
+    bad[11].button = "fix";
+    bad[11].action_roles = SNEK_ROLE_AUTHOR;
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         struct description *d = NULL;
         struct error err;
         if (parse(&bad[i], &d, &err) == 0) {
@@ -461,6 +560,9 @@ int main(void) {
         cmocka_unit_test(permissions_become_canonical_json),
         cmocka_unit_test(an_optional_permission_is_asked_for_apart),
         cmocka_unit_test(a_schedule_is_checked_and_wants_its_deliveries),
+        cmocka_unit_test(a_check_action_wants_its_events),
+        cmocka_unit_test(the_roles_of_a_check_action_need_metadata),
+        cmocka_unit_test(a_button_of_one_check_run_cannot_be_taken_twice),
         cmocka_unit_test(an_order_is_one_of_the_sdks),
         cmocka_unit_test(a_command_for_a_level_needs_metadata),
         cmocka_unit_test(commands_in_discussions_need_their_permission),

@@ -57,7 +57,7 @@ static void a_malformed_explanation_is_rejected(void **state) {
         {2, EXPLAINED_COMMAND, EXPLAINED_ROLE, 5, false},
         {UINT64_MAX, EXPLAINED_COMMAND, EXPLAINED_ROLE, 5, false},
         {EXPLAINED_ITEMS_MAX + 1, EXPLAINED_COMMAND, EXPLAINED_ROLE, 5, false},
-        {1, EXPLAINED_COMMAND + 1, EXPLAINED_ROLE, 5, false},
+        {1, EXPLAINED_KINDS, EXPLAINED_ROLE, 5, false},
         {1, EXPLAINED_COMMAND, EXPLAINED_VERDICTS, 5, false},
         {1, EXPLAINED_COMMAND, EXPLAINED_ROLE, 999, false},
         {1, EXPLAINED_COMMAND, EXPLAINED_ROLE, 5, true},

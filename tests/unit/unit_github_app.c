@@ -7,6 +7,8 @@
 #include "github_app/events.h"
 #include "github_app/needs.h"
 
+#include <snekomatic/plugin.h>
+
 #include <jansson.h>
 
 static void words_of_the_form_belong_to_the_names_of_the_api(void **state) {
@@ -138,6 +140,25 @@ static void commands_need_their_events(void **state) {
     app_needs_finish(&needs);
 }
 
+static void check_actions_need_their_events(void **state) {
+    (void)state;
+    struct described_permission permissions[] = {{"checks", "write"}};
+    struct described_check_action actions[] = {{.kind = SNEK_BUTTON}, {.kind = SNEK_RERUN}};
+    struct description plugin = {.permissions = permissions,
+                                 .n_permissions = 1,
+                                 .check_actions = actions,
+                                 .n_check_actions = 1};
+    struct app_needs pressed = merge(&plugin, NULL);
+    plugin.n_check_actions = 2;
+    struct app_needs both = merge(&plugin, NULL);
+    assert_int_equal(pressed.n_events, 1);
+    assert_string_equal(pressed.events[0].name, "check_run");
+    assert_int_equal(both.n_events, 2);
+    assert_string_equal(both.events[1].name, "check_suite");
+    app_needs_finish(&pressed);
+    app_needs_finish(&both);
+}
+
 static void an_event_needs_one_of_its_permissions(void **state) {
     (void)state;
     struct described_subscription milestone = {.event = "milestone", .action = ""};
@@ -267,6 +288,7 @@ int main(void) {
         cmocka_unit_test(the_highest_access_of_all_plugins_counts),
         cmocka_unit_test(an_optional_permission_is_wanted_and_not_required),
         cmocka_unit_test(commands_need_their_events),
+        cmocka_unit_test(check_actions_need_their_events),
         cmocka_unit_test(an_event_needs_one_of_its_permissions),
         cmocka_unit_test(what_needs_no_subscription_is_left_out),
         cmocka_unit_test(the_table_agrees_with_githubs_description),

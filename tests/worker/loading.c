@@ -77,6 +77,7 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_int_equal(received_number(&received), 0);
     assert_int_equal(received_number(&received), 0);
     assert_int_equal(received_number(&received), 0);
+    assert_int_equal(received_number(&received), 0);
     received_end(&received);
     host_end(&host);
 }
@@ -151,7 +152,7 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-small", "its descriptor has 16 bytes, ABI 1.0's has"},
         {"bad-symbol", "does not export snek_plugin_entry"},
         {"bad-null", "snek_plugin_entry() returned NULL"},
-        {"bad-nothing", "neither a subscription nor a command nor a schedule"},
+        {"bad-nothing", "neither a subscription nor a command nor a schedule nor a check action"},
         {"bad-name", "its name must be 1 to 100 of a-z, 0-9, - and _"},
         {"bad-noname", "its name must be 1 to 100 of a-z, 0-9, - and _"},
         {"bad-version", "its version must be a line"},
@@ -191,6 +192,28 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-table", "its table of commands is NULL, but its count is 1"},
         {"bad-stride", "an item of its commands has 24 bytes, at least 40 are right"},
         {"bad-many", "it has 257 commands, more than 256"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        expect_rejection(plugin_path(table[i].plugin), NULL, table[i].sentence);
+    }
+}
+
+static void each_bad_check_action_is_rejected_with_its_reason(void **state) {
+    (void)state;
+    static const struct {
+        const char *plugin, *sentence;
+    } table[] = {
+        {"bad-button", "check_actions[0].identifier must be that of a button"},
+        {"bad-button-long", "check_actions[0].identifier must be that of a button"},
+        {"bad-rerun", "check_actions[0] is a SNEK_RERUN with an identifier"},
+        {"bad-action-kind", "check_actions[0].kind 2 is unknown to this host (ABI 1.0)"},
+        {"bad-action-check", "check_actions[0].check must be the name of a check run"},
+        {"bad-action-author", "check_actions[0] has SNEK_ROLE_AUTHOR"},
+        {"bad-action-roles", "check_actions[0] has .roles = 64"},
+        {"bad-action-filter", "check_actions[0].filters[0].path must be like"},
+        {"bad-action-handler", "check_actions[0] has no handler"},
+        {"bad-action-twice", "check_actions[0] and [1] are for the same thing"},
+        {"bad-action-permission", "add {\"checks\", \"write\"} to its permissions"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         expect_rejection(plugin_path(table[i].plugin), NULL, table[i].sentence);
@@ -329,6 +352,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_description_holds_the_whole_descriptor),
         cmocka_unit_test(the_description_shows_filters_and_commands),
         cmocka_unit_test(each_bad_descriptor_is_rejected_with_its_reason),
+        cmocka_unit_test(each_bad_check_action_is_rejected_with_its_reason),
         cmocka_unit_test(a_plugin_of_a_later_minor_loads_when_it_accepts_this_host),
         cmocka_unit_test(create_rejects_with_its_own_reason),
         cmocka_unit_test(an_unknown_configuration_key_is_rejected_with_a_suggestion),

@@ -21,6 +21,7 @@
 #include <snekomatic/event.h>
 #include <snekomatic/github.h>
 #include <snekomatic/host.h>
+#include <snekomatic/repository_config.h>
 #include <snekomatic/role.h>
 #include <snekomatic/store.h>
 #include <snekomatic/timer.h>
@@ -64,6 +65,12 @@ static inline const struct snek_role_service *snek_roles(const struct snek_run *
 static inline const struct snek_timer_service *snek_timers(const struct snek_run *run) {
     return (const struct snek_timer_service *)run->host->service(run->host, SNEK_TIMER_SERVICE,
                                                                  SNEK_TIMER_REVISION);
+}
+
+static inline const struct snek_repository_config_service *
+snek_repository_configs(const struct snek_run *run) {
+    return (const struct snek_repository_config_service *)run->host->service(
+        run->host, SNEK_REPOSITORY_CONFIG_SERVICE, SNEK_REPOSITORY_CONFIG_REVISION);
 }
 
 static inline const struct snek_config_service *snek_config(const struct snek_host *host) {
@@ -136,6 +143,25 @@ static inline const char *snek_time(struct snek_run *run, int64_t ms) {
                       second / 3600, second / 60 % 60, second % 60);
 }
 
+/* The reverse: the milliseconds since 1970 of "2026-01-31T04:05:06Z". -1 for NULL and for a text of
+ * another form. */
+static inline int64_t snek_time_ms(const char *time) {
+    int year, month, day, hour, minute, second, end = 0;
+    int64_t days;
+    if (!time ||
+        sscanf(time, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute, &second,
+               &end) != 6 ||
+        end != 20 || time[end] || year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 ||
+        hour > 23 || minute > 59 || second > 60) {
+        return -1;
+    }
+    /* The year begins with March, as in snek_time(). */
+    year -= month < 3;
+    days = 365 * (int64_t)year + year / 4 - year / 100 + year / 400 +
+           (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1 - 719468;
+    return ((days * 24 + hour) * 60 + minute) * 60000 + (int64_t)second * 1000;
+}
+
 static inline int32_t snek_cancelled(struct snek_run *run) {
     return run->host->cancelled(run);
 }
@@ -204,6 +230,12 @@ static inline uint32_t snek_count(struct snek_run *run, const char *path) {
     struct snek_value value;
     snek_event(run)->find(run, path, &value);
     return (uint32_t)value.count;
+}
+
+/* For the handler of a schedule: the time for which the host calls it, in milliseconds since 1970.
+ * It is the same in each attempt, unlike snek_now_ms(). -1 for any other event. */
+static inline int64_t snek_slot_ms(struct snek_run *run) {
+    return snek_time_ms(snek_string(run, "schedule.slot"));
 }
 
 /* ---- responses: NULL is one without a value; texts are borrowed until it is freed ---- */
@@ -597,6 +629,96 @@ static inline const char *snek_config_item(const struct snek_host *host, const c
     char path[256];
     snprintf(path, sizeof path, "%s[%lu]", key, (unsigned long)n);
     return snek_config(host)->find(host, path, &value) == SNEK_STRING ? value.text.data : NULL;
+}
+
+/* ---- the configuration of a repository ---- */
+
+/* Reads `.github/NAME.yml` of the event's repository, else of its owner. 0 and `*config`, which
+ * gives only fallbacks when there is no file; or a negative error, to be returned. */
+static inline int32_t snek_repository_config(struct snek_run *run, const char *name,
+                                             struct snek_repository_config **config) {
+    return snek_repository_configs(run)->read(run, name, config);
+}
+
+/* Negative when the file has a key at its top level that is not among these. */
+static inline int32_t snek_repository_allow(struct snek_run *run,
+                                            struct snek_repository_config *config,
+                                            const char *const *keys, uint32_t keys_count) {
+    return snek_repository_configs(run)->allow(config, keys, keys_count);
+}
+
+/* Says that the value at `path` is wrong, with its line. SNEK_E_INVALID, to be returned. */
+static inline int32_t snek_repository_wrong(struct snek_run *run,
+                                            struct snek_repository_config *config, const char *path,
+                                            const char *problem) {
+    return snek_repository_configs(run)->wrong(config, path, problem);
+}
+
+/* 0 and `*text`, which is `fallback` when the path is absent; negative when it is no text. */
+static inline int32_t snek_repository_string(struct snek_run *run,
+                                             struct snek_repository_config *config,
+                                             const char *path, const char *fallback,
+                                             const char **text) {
+    struct snek_value value;
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *text = kind == SNEK_STRING ? value.text.data : fallback;
+    if (kind != SNEK_ABSENT && kind != SNEK_STRING) {
+        return snek_repository_wrong(run, config, path, "must be a text");
+    }
+    return 0;
+}
+
+/* 0 and `*integer`, which is `fallback` when the path is absent; negative when the value is no
+ * whole number from `min` to `max`. */
+static inline int32_t snek_repository_integer(struct snek_run *run,
+                                              struct snek_repository_config *config,
+                                              const char *path, int64_t min, int64_t max,
+                                              int64_t fallback, int64_t *integer) {
+    struct snek_value value;
+    char problem[128];
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *integer = kind == SNEK_ABSENT ? fallback : value.integer;
+    if (kind != SNEK_ABSENT &&
+        (kind != SNEK_NUMBER || !value.is_integer || value.integer < min || value.integer > max)) {
+        snprintf(problem, sizeof problem, "must be a whole number from %" PRId64 " to %" PRId64,
+                 min, max);
+        return snek_repository_wrong(run, config, path, problem);
+    }
+    return 0;
+}
+
+/* 0 and `*yes` (1 or 0), which is `fallback` when the path is absent; negative when the value is
+ * neither true nor false. */
+static inline int32_t snek_repository_boolean(struct snek_run *run,
+                                              struct snek_repository_config *config,
+                                              const char *path, int32_t fallback, int32_t *yes) {
+    struct snek_value value;
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *yes = kind == SNEK_ABSENT ? fallback : kind == SNEK_TRUE;
+    if (kind != SNEK_ABSENT && kind != SNEK_TRUE && kind != SNEK_FALSE) {
+        return snek_repository_wrong(run, config, path, "must be true or false");
+    }
+    return 0;
+}
+
+/* 1 and `*text`, the n-th text of the list at `path`; 0 past the last item, and when the path is
+ * absent; negative when the value is no list, or the item no text. */
+static inline int32_t snek_repository_item(struct snek_run *run,
+                                           struct snek_repository_config *config, const char *path,
+                                           uint32_t n, const char **text) {
+    struct snek_value value;
+    char item[256];
+    uint32_t kind = snek_repository_configs(run)->find(config, path, &value);
+    *text = NULL;
+    if (kind == SNEK_ABSENT || (kind == SNEK_ARRAY && n >= value.count)) {
+        return 0;
+    }
+    if (kind != SNEK_ARRAY) {
+        return snek_repository_wrong(run, config, path, "must be a list");
+    }
+    snprintf(item, sizeof item, "%.200s[%lu]", path, (unsigned long)n);
+    int32_t result = snek_repository_string(run, config, item, NULL, text);
+    return result < 0 ? result : 1;
 }
 
 #ifdef __cplusplus

@@ -81,7 +81,7 @@ struct snek_request {
      *
      * For `{name}` these names have values of the event, unless `parameters` has the name:
      * {owner}, {repo} and {repository} ("owner/repo") of the repository, and {number} of the issue,
-     * pull request or discussion.
+     * pull request or discussion, or of the first pull request of a check.
      *
      * A value that is NULL or empty, or makes a segment "." or "..", is an error for which the host
      * rejects the run: such a value often comes from a comment, and a retry changes nothing. */
@@ -108,10 +108,10 @@ struct snek_request {
     const char *list;
     /* Names the effect, "welcome": in this run an effect of that name is made once. When GitHub has
      * accepted it, every later request of the name gets its recorded response and is not sent, even
-     * if its method, URL or body differs. For a text that may differ in a retry. Of a response over
-     * 64 KiB, or when the host has kept 8 MiB of the plugin's, the same attempt gets only the
-     * status. A line of at most 100 bytes. NULL: an equal request is recognized by its method, URL
-     * and body. */
+     * if its method, URL or body differs. Use it for a text that may differ in a retry. The same
+     * attempt gets only the status of a response over 64 KiB, or when the host has kept 8 MiB of
+     * the plugin's. A line of at most 100 bytes. NULL: an equal request is recognized by its
+     * method, URL and body. */
     const char *once;
     /* enum snek_request_flag, or 0. */
     uint32_t flags;

@@ -6,9 +6,13 @@
  *             --service("commands", 1)-> struct snek_commands_service  commands.h
  *             --service("store", 1)----> struct snek_store_service     store.h
  *             --service("role", 1)-----> struct snek_role_service      role.h
+ *             --service("item", 1)-----> struct snek_item_service      item.h
+ *             --service("check", 1)----> struct snek_check_service     check.h
  *             --service("text", 1)-----> struct snek_text_service      text.h
  *             --service("config", 1)---> struct snek_config_service    config.h
  *             --service("timer", 1)----> struct snek_timer_service     timer.h
+ *             --service("repository_config", 1)-> struct snek_repository_config_service
+ *                                                                      repository_config.h
  *
  * The inline functions of convenience.h call these slots.
  *

@@ -86,7 +86,10 @@ enum snek_error {
     SNEK_E_REQUEUE = -17,
     /* An earlier attempt may have sent this request already, and the host may not repeat it. See
      * SNEK_REQUEST_REPEATABLE. */
-    SNEK_E_IN_DOUBT = -18
+    SNEK_E_IN_DOUBT = -18,
+    /* Another run of the plugin makes the same comment or check run at this moment. Return it: the
+     * host starts the run again when the other one may have ended. The run loses no attempt. */
+    SNEK_E_BUSY = -19
 };
 
 enum snek_log_level {

@@ -30,14 +30,18 @@ static bool wants_discard(const struct console_task *task) {
     return strcmp(task_field(task, "what"), "discard") == 0;
 }
 
-/* Runs that only an operator brings back may be retried, and runs that wait may be discarded. */
+/* Runs that only an operator brings back may be retried, also those that had nothing to do, and
+ * runs that wait may be discarded. */
 static bool is_selectable(const struct inbox_entry *entry, const char *state, bool discards) {
-    if (!*entry->plugin || strcmp(entry->state, state) != 0) {
+    bool skipped = strcmp(state, "skipped") == 0;
+    if (!*entry->plugin || strcmp(entry->state, skipped ? "done" : state) != 0) {
         return false;
     }
-    return discards ? strcmp(state, "dead") != 0 && strcmp(state, "done") != 0 &&
-                          strcmp(state, "running") != 0
-                    : strcmp(state, "dead") == 0 || strcmp(state, "parked") == 0;
+    if (discards) {
+        return strcmp(entry->state, "dead") != 0 && strcmp(entry->state, "done") != 0 &&
+               strcmp(entry->state, "running") != 0;
+    }
+    return skipped || strcmp(state, "dead") == 0 || strcmp(state, "parked") == 0;
 }
 
 static int add_all(struct selection *selection, const struct inbox_search *found, const char *state,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The list of deliveries with their runs, by filters. */
+#include "base/array.h"
+#include "base/clock.h"
 #include "console/entries.h"
+#include "console/looked_for.h"
 #include "console/pages.h"
 #include "console/room.h"
 #include "console/search.h"
@@ -12,8 +15,10 @@
 
 /* Entries on a page. */
 #define ENTRIES ((size_t)100)
-/* Operations of one request; a filter that finds little looks at many rows. */
+/* Operations of one request; a filter that finds little looks at many rows. The page then says how
+ * far it looked, and leads on. */
 #define LOOKS_MAX 20
+#define LOOKS_MS 40
 
 static struct inbox_search begin(const struct search *search) {
     return (struct inbox_search){.operation = {.kind = INBOX_SEARCH},
@@ -25,9 +30,11 @@ static struct inbox_search begin(const struct search *search) {
 /* Continues until there is something to show. */
 static int find(struct console_task *task, const struct search *search, struct inbox_search *found,
                 struct error *err) {
+    int64_t until_ms = clock_monotonic_ms() + LOOKS_MS;
     *found = begin(search);
     int result = room_read(task->console, &found->operation, err);
-    for (int i = 0; i < LOOKS_MAX && result == 0 && found->n_entries == 0 && found->next.first != 0;
+    for (int i = 0; i < LOOKS_MAX && result == 0 && found->n_entries == 0 &&
+                    found->next.first != 0 && clock_monotonic_ms() < until_ms;
          i++) {
         struct inbox_search_position next = found->next;
         inbox_entries_free(found->entries, found->n_entries);
@@ -69,6 +76,9 @@ static void put_filters(struct console_task *task) {
     put_filter(task, "sender", "Person");
     put_filter(task, "reason", "Reason has");
     put_filter(task, "since", "Since (2h, 3d, a date)");
+    if (*task_field(task, "installation")) {
+        put_filter(task, "installation", "Installation");
+    }
     if (*task_field(task, "q")) {
         view_hidden(page, "q", task_field(task, "q"));
     }
@@ -97,11 +107,9 @@ void entry_put_state(struct buffer *page, const struct inbox_entry *entry) {
         http_page_html(page, "<span class=\"soft\">no run</span>");
         return;
     }
-    view_state(page, entry->state);
-    if (strcmp(entry->state, "done") == 0 && strcmp(entry->label, "done") != 0 && *entry->label) {
-        http_page_html(page, " ");
-        view_state(page, entry->label);
-    }
+    /* A run that was skipped or rejected is done, but it did not do its work. */
+    bool other = strcmp(entry->state, "done") == 0 && *entry->label;
+    view_state(page, other ? entry->label : entry->state);
     if (entry->suspect) {
         http_page_html(page, " ");
         view_state(page, "suspect");
@@ -143,11 +151,11 @@ static void put_row(struct console_task *task, const struct inbox_entry *entry, 
 }
 
 void entries_put(struct console_task *task, const struct inbox_entry *entries, size_t n_entries) {
-    http_page_html(&task->page,
-                   "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Delivery</th><th "
-                   "scope=\"col\">About</th><th scope=\"col\">Person</th><th "
-                   "scope=\"col\">Plugin</th><th scope=\"col\">State</th><th "
-                   "scope=\"col\">Reason</th></tr></thead>\n<tbody>\n");
+    http_page_html(&task->page, "<div class=\"scroll\"><table class=\"list\">\n<thead><tr><th "
+                                "scope=\"col\">Delivery</th><th "
+                                "scope=\"col\">About</th><th scope=\"col\">Person</th><th "
+                                "scope=\"col\">Plugin</th><th scope=\"col\">State</th><th "
+                                "scope=\"col\">Reason</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < n_entries; i++) {
         put_row(task, &entries[i], i == 0 || entries[i].delivery != entries[i - 1].delivery);
     }
@@ -162,37 +170,62 @@ static void put_next(struct console_task *task, const struct inbox_search *found
     }
     snprintf(place, sizeof place, "%" PRId64 ".%" PRId64, found->next.first, found->next.second);
     view_url(task, task->path, "before", place, &url);
-    http_page_put(&task->page, "<p><a class=\"button quiet\" rel=\"next\" href=\"%s\">Older</a> ",
-                  url.data ? url.data : "");
+    http_page_put(&task->page, "<p><a class=\"button quiet\" rel=\"next\" href=\"%s\">%s</a> ",
+                  url.data ? url.data : "", found->n_entries > 0 ? "Older" : "Look further back");
     if (found->reached_ms > 0) {
-        http_page_html(&task->page, "<span class=\"hint\">looked back to ");
+        http_page_html(&task->page, "<span class=\"hint\">This page has looked back to ");
         view_time(&task->page, found->reached_ms, task->now_ms);
         http_page_html(&task->page, "</span>");
     }
     http_page_html(&task->page, "</p>\n");
 }
 
+/* Retries all that the filters find, after a preview. The preview takes no word of the box. */
+static void put_retry_all(struct console_task *task, const struct search *search,
+                          const struct inbox_search *found) {
+    static const char *const names[] = {"state",  "plugin", "event", "repository", "installation",
+                                        "sender", "reason", "group", "since",      "until"};
+    const char *state = search->filter.state;
+    bool skipped = state && strcmp(state, "skipped") == 0;
+    bool failed = state && (strcmp(state, "dead") == 0 || strcmp(state, "parked") == 0);
+    if ((!skipped && !failed) || found->n_entries == 0 || *task_field(task, "q") ||
+        !view_form_begin(task, "/failures/preview")) {
+        return;
+    }
+    view_hidden(&task->page, "what", "retry");
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (*task_field(task, names[i])) {
+            view_hidden(&task->page, names[i], task_field(task, names[i]));
+        }
+    }
+    http_page_put(&task->page, "<p class=\"actions\"><button class=\"quiet\">%s</button></p>\n",
+                  skipped ? "Run all of these again…" : "Retry all of these…");
+    view_form_end(&task->page);
+}
+
 static void put_page(struct console_task *task, const struct search *search,
                      const struct inbox_search *found) {
     view_begin(task, "Deliveries", true);
     put_filters(task);
-    if (search->person_or_reason && search->filter.reason) {
-        http_page_put(
-            &task->page,
-            "<p class=\"notice\">No delivery comes from a person “%s”. These are dead runs "
-            "whose reason has it.</p>\n",
-            search->person_or_reason);
-    }
+    looked_for_put(task, search, found);
     if (found->n_entries > 0) {
         entries_put(task, found->entries, found->n_entries);
-    } else {
-        http_page_html(&task->page,
-                       "<p class=\"card\">Nothing was found. Finished deliveries are deleted after "
-                       "<code>store.retention_days</code>.<br>The box finds a GUID, "
-                       "<code>owner/repo</code>, <code>owner/repo#12</code> (not <code>#12</code> "
-                       "alone), <code>@person</code>, a plugin, or a part of a reason.</p>\n");
     }
     put_next(task, found);
+    put_retry_all(task, search, found);
+    view_end(&task->page);
+}
+
+/* The form stays as the person filled it in. */
+static void put_problem(struct console_task *task, const struct search *search) {
+    if (task->wants_json) {
+        view_problem(task, 400, "The filter is unreadable", search->problem, "Correct it.");
+        return;
+    }
+    task->status = 400;
+    view_begin(task, "Deliveries", false);
+    http_page_put(&task->page, "<p class=\"problem\" role=\"alert\">%s</p>\n", search->problem);
+    put_filters(task);
     view_end(&task->page);
 }
 
@@ -225,18 +258,20 @@ void entry_put_json(struct buffer *json, const struct inbox_entry *entry) {
     view_json_close(json, '}');
 }
 
-void entries_put_json(struct console_task *task, const struct inbox_entry *entries,
-                      size_t n_entries, struct inbox_search_position next) {
+static void put_json(struct console_task *task, const struct search *search,
+                     const struct inbox_search *found) {
     char place[64];
     struct buffer *json = &task->page;
     view_json_open(json, NULL, '{');
     view_json_open(json, "runs", '[');
-    for (size_t i = 0; i < n_entries; i++) {
-        entry_put_json(json, &entries[i]);
+    for (size_t i = 0; i < found->n_entries; i++) {
+        entry_put_json(json, &found->entries[i]);
     }
     view_json_close(json, ']');
-    if (next.first != 0) {
-        snprintf(place, sizeof place, "%" PRId64 ".%" PRId64, next.first, next.second);
+    looked_for_put_json(json, search, found);
+    if (found->next.first != 0) {
+        snprintf(place, sizeof place, "%" PRId64 ".%" PRId64, found->next.first,
+                 found->next.second);
         view_json_text(json, "before", place);
     }
     view_json_close(json, '}');
@@ -254,14 +289,12 @@ void page_deliveries(struct console_task *task) {
     struct error err;
     search_read(task, &search);
     if (search.problem) {
-        view_problem(task, 400, "The filter is unreadable", search.problem, "Correct it.");
+        put_problem(task, &search);
         return;
     }
     int result = find(task, &search, &found, &err);
-    if (result == 0 && is_empty(&found) && search.person_or_reason) {
+    while (result == 0 && is_empty(&found) && search_widen(&search)) {
         inbox_entries_free(found.entries, found.n_entries);
-        search.filter.sender = NULL;
-        search.filter.reason = search.person_or_reason;
         result = find(task, &search, &found, &err);
     }
     if (result < 0) {
@@ -273,7 +306,7 @@ void page_deliveries(struct console_task *task) {
         view_put_delivery_path(&path, found.entries[0].guid);
         view_redirect(task, path.data ? path.data : "");
     } else if (task->wants_json) {
-        entries_put_json(task, found.entries, found.n_entries, found.next);
+        put_json(task, &search, &found);
     } else {
         put_page(task, &search, &found);
     }

@@ -8,9 +8,6 @@
 
 /* A table of runs, of which all of a delivery are together. */
 void entries_put(struct console_task *task, const struct inbox_entry *entries, size_t n_entries);
-/* A whole JSON object. */
-void entries_put_json(struct console_task *task, const struct inbox_entry *entries,
-                      size_t n_entries, struct inbox_search_position next);
 
 /* The repository, or a link to the timeline of the item. */
 void entry_put_place(struct buffer *page, const struct inbox_entry *entry);

@@ -23,9 +23,9 @@
 
 /* All parameters that a URL or a form of the console may have. */
 static const char *const field_names[] = {
-    "form",       "q",      "state",   "plugin", "event",  "reason", "group",
-    "repository", "sender", "since",   "until",  "before", "span",   "scope",
-    "value",      "what",   "preview", "token",  "person", "next",   "guid"};
+    "form",    "q",     "state",  "plugin", "event", "reason",      "group", "repository",
+    "sender",  "since", "until",  "before", "span",  "scope",       "value", "what",
+    "preview", "token", "person", "next",   "guid",  "installation"};
 static_assert(ARRAY_LENGTH(field_names) <= CONSOLE_FIELDS_MAX, "room for all fields");
 
 static struct console *console_of(const struct http_request *request) {

@@ -3,6 +3,7 @@
 #include "console/search.h"
 
 #include "base/array.h"
+#include "base/text.h"
 #include "base/time_text.h"
 #include "console/room.h"
 
@@ -12,8 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
-const char *const search_states[] = {"queued", "blocked", "held", "running", "waiting",
-                                     "parked", "done",    "dead", "in doubt"};
+const char *const search_states[] = {"queued", "blocked", "held",    "running", "waiting",
+                                     "parked", "done",    "skipped", "dead",    "in doubt"};
 const size_t n_search_states = ARRAY_LENGTH(search_states);
 
 static bool is_name(const char *text, size_t bytes) {
@@ -100,30 +101,105 @@ static const char *after_prefix(const char *text, const char *prefix) {
     return strncasecmp(text, prefix, bytes) == 0 && text[bytes] ? text + bytes : NULL;
 }
 
+/* "issue_comment.created" is an event and an action. The host's own events have a dot too. */
+static void read_event(struct search *search, const char *text) {
+    bool own = strncmp(text, INBOX_OWN_EVENTS, strlen(INBOX_OWN_EVENTS)) == 0;
+    snprintf(search->event, sizeof search->event, "%s", text);
+    char *dot = strchr(search->event + (own ? strlen(INBOX_OWN_EVENTS) : 0), '.');
+    search->filter.event = search->event;
+    search->filter.action = NULL;
+    if (dot) {
+        *dot = '\0';
+        search->filter.action = text_or_null(dot + 1);
+    }
+}
+
+/* A person may have the "@" of a mention. */
+static const char *login_of(const char *text) {
+    return *text == '@' && text[1] ? text + 1 : text;
+}
+
+/* "owner/name#12", "owner/name", or the owner or the name alone. */
+static bool read_repository(struct search *search, const char *text) {
+    if (search_read_item(text, search->repository, &search->filter.number)) {
+        search->filter.repository = search->repository;
+        return true;
+    }
+    if (!is_name(text, strlen(text))) {
+        return false;
+    }
+    search->filter.repository_part = text;
+    return true;
+}
+
 /* "plugin:invite" and the like. */
-static bool read_named(struct inbox_search_filter *filter, const char *text) {
+static bool read_named(struct search *search, const char *text) {
+    struct inbox_search_filter *filter = &search->filter;
     const struct {
         const char *prefix;
         const char **value;
-    } names[] = {{"guid:", &filter->guid},    {"person:", &filter->sender},
-                 {"@", &filter->sender},      {"plugin:", &filter->plugin},
-                 {"event:", &filter->event},  {"state:", &filter->state},
-                 {"reason:", &filter->reason}};
+    } names[] = {{"guid:", &filter->guid},   {"person:", &filter->sender},
+                 {"@", &filter->sender},     {"plugin:", &filter->plugin},
+                 {"event:", &filter->event}, {"installation:", &filter->installation},
+                 {"state:", &filter->state}, {"reason:", &filter->reason},
+                 {"text:", &filter->any},    {"repository:", &filter->repository_part}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = after_prefix(text, names[i].prefix);
-        if (value) {
-            *names[i].value = value;
-            return true;
+        if (!value) {
+            continue;
         }
+        *names[i].value = value + strspn(value, " ");
+        if (filter->event) {
+            read_event(search, filter->event);
+        } else if (filter->sender) {
+            filter->sender = login_of(filter->sender);
+        } else if (filter->repository_part) {
+            value = filter->repository_part;
+            filter->repository_part = NULL;
+            if (!read_repository(search, value)) {
+                search->problem =
+                    "The repository must look like owner/name, owner/name#12 or name.";
+            }
+        }
+        return true;
     }
     return false;
+}
+
+static void take_word(struct search *search) {
+    struct inbox_search_filter *filter = &search->filter;
+    filter->any = NULL;
+    switch (search->meaning) {
+    case SEARCH_PERSON:
+        filter->sender = search->word;
+        break;
+    case SEARCH_EVENT:
+        filter->sender = NULL;
+        read_event(search, search->word);
+        break;
+    case SEARCH_TEXT:
+        filter->event = filter->action = NULL;
+        filter->any = search->word;
+        break;
+    case SEARCH_FILTERS:
+        break;
+    }
+}
+
+bool search_widen(struct search *search) {
+    if (!search->word || search->meaning == SEARCH_TEXT) {
+        return false;
+    }
+    search->meaning++;
+    take_word(search);
+    return true;
 }
 
 static void read_box(const struct console_task *task, struct search *search) {
     const char *text = task_field(task, "q");
     struct inbox_search_filter *filter = &search->filter;
     text += strspn(text, " ");
-    if (!*text || read_named(filter, text)) {
+    if (!*text || read_named(search, text)) {
         return;
     }
     if (is_guid(text)) {
@@ -134,10 +210,21 @@ static void read_box(const struct console_task *task, struct search *search) {
     } else if (search_is_plugin(task, text)) {
         filter->plugin = text;
     } else if (is_name(text, strcspn(text, "["))) {
-        filter->sender = text;
-        search->person_or_reason = text;
+        search->word = text;
+        search->meaning = SEARCH_PERSON;
+        take_word(search);
     } else {
-        filter->reason = text;
+        filter->any = text;
+    }
+}
+
+/* A field is more exact than the word of the box, which then means something else. */
+static void keep_word(const struct console_task *task, struct search *search) {
+    bool other = search->word && (*task_field(task, "sender") || *task_field(task, "event"));
+    if (other) {
+        search->filter.sender = NULL;
+        search->meaning = SEARCH_TEXT;
+        search->filter.any = search->word;
     }
 }
 
@@ -184,25 +271,29 @@ void search_read(const struct console_task *task, struct search *search) {
     struct inbox_search_filter *filter = &search->filter;
     *search = (struct search){.problem = NULL};
     read_box(task, search);
+    keep_word(task, search);
     read_field(task, "state", &filter->state);
     read_field(task, "plugin", &filter->plugin);
-    read_field(task, "event", &filter->event);
-    read_field(task, "sender", &filter->sender);
+    if (*task_field(task, "event")) {
+        read_event(search, task_field(task, "event"));
+    }
+    if (*task_field(task, "sender")) {
+        filter->sender = login_of(task_field(task, "sender"));
+    }
+    read_field(task, "installation", &filter->installation);
     read_field(task, "reason", &filter->reason);
     read_field(task, "group", &filter->reason_group);
     read_field(task, "guid", &filter->guid);
     const char *item = task_field(task, "repository");
-    if (*item && search_read_item(item, search->repository, &filter->number)) {
-        filter->repository = search->repository;
-    } else if (*item) {
-        search->problem = "The repository must look like owner/name or owner/name#12.";
+    if (*item && !read_repository(search, item)) {
+        search->problem = "The repository must look like owner/name, owner/name#12 or name.";
     }
     read_time(task, search, "since", &filter->since_ms);
     read_time(task, search, "until", &filter->until_ms);
     read_before(task, search);
     if (filter->state && !is_state(filter->state)) {
         search->problem = "The state must be queued, blocked, held, running, waiting, parked, "
-                          "done, dead or in doubt.";
+                          "done, skipped, dead or in doubt.";
     }
 }
 

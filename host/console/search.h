@@ -6,12 +6,23 @@
 #include "console/task.h"
 #include "inbox/console.h"
 
+/* A single word of the box may be several things. */
+enum search_meaning {
+    /* The filters say what is meant. */
+    SEARCH_FILTERS,
+    SEARCH_PERSON,
+    SEARCH_EVENT,
+    /* See inbox_search_filter.any. */
+    SEARCH_TEXT,
+};
+
 struct search {
     /* Borrows from the task and from this struct. */
     struct inbox_search_filter filter;
-    char repository[HTTP_VALUE_MAX + 1];
-    /* The box had one word that may be a person, or a part of a reason. */
-    const char *person_or_reason;
+    char repository[HTTP_VALUE_MAX + 1], event[HTTP_VALUE_MAX + 1];
+    /* The word of the box, and what the filter takes it for; NULL: there is none. */
+    const char *word;
+    enum search_meaning meaning;
     /* The box has the GUID of a delivery. */
     bool is_guid;
     struct inbox_search_position before;
@@ -24,8 +35,11 @@ extern const char *const search_states[];
 extern const size_t n_search_states;
 
 /* Reads the fields "q", "state", "plugin", "event", "sender", "reason", "group", "guid",
- * "repository", "since", "until" and "before". */
+ * "installation", "repository", "since", "until" and "before". */
 void search_read(const struct console_task *task, struct search *search);
+
+/* Takes the word for the next thing that it may be. False: it may be nothing else. */
+bool search_widen(struct search *search);
 
 /* "owner/name#12", "owner/name" or an address at GitHub. False: it is none. */
 bool search_read_item(const char *text, char repository[HTTP_VALUE_MAX + 1], int64_t *number);

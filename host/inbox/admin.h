@@ -108,10 +108,12 @@ struct inbox_journal_read {
 };
 
 /* RERUN makes runs that are dead, parked, blocked, held or queued due at `now_ms`, from attempt 1,
- * because the person may have removed the cause. A run that crashed its worker stays suspect: it is
- * tried alone. 0, INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no body to run them on).
- * DISCARD ends runs that are queued, blocked, held, running or parked: dead, `label` "discarded";
- * the result that a worker sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED.
+ * because the person may have removed the cause. With `plugin`, also a run that is done with the
+ * label "skipped" and has no effect: its plugin had nothing to do. A run that crashed its worker
+ * stays suspect: it is tried alone. 0, INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no
+ * body to run them on). DISCARD ends runs that are queued, blocked, held, running or parked: dead,
+ * `label` "discarded"; the result that a worker sends for such a run later is stale. 0,
+ * INBOX_UNKNOWN, INBOX_UNCHANGED.
  */
 struct inbox_change {
     struct inbox_operation operation;

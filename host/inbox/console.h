@@ -30,6 +30,9 @@
  */
 #define INBOX_SEARCH_MOST_MAX ((size_t)500)
 
+/* A shorter start of a GUID is none. */
+#define INBOX_GUID_START_MIN ((size_t)4)
+
 /* Where a page of a search ends. Zeros: none. Pass it on unchanged; a URL may carry both numbers.
  * It fits only the same filters. */
 struct inbox_search_position {
@@ -46,14 +49,20 @@ struct inbox_search_filter {
     int64_t number;
     /* A login. Case does not matter. */
     const char *sender;
-    const char *plugin, *event;
-    /* See inbox_entry, or "in doubt": runs with an effect in doubt that are not running. */
+    const char *plugin, *event, *action, *installation;
+    /* See inbox_entry, or "in doubt": runs with an effect in doubt that are not running; or
+     * "skipped": runs that are done, and whose plugin did nothing. */
     const char *state;
-    /* A part of the label or reason of a run. Case does not matter. Without a state it finds runs
-     * that are dead. */
+    /* A part of the label or reason of a run, in any state. Case does not matter. */
     const char *reason;
-    /* Runs of one group of INBOX_FAILURES: its `reason`, compared as that groups. */
+    /* Runs of one group of INBOX_FAILURES: its `reason`, compared as that groups. Without a state
+     * it finds runs that are dead. */
     const char *reason_group;
+    /* The owner or the name of a repository. Case does not matter. */
+    const char *repository_part;
+    /* The start of a GUID, of INBOX_GUID_START_MIN characters or more, an installation, the owner
+     * or the name of a repository, or a part of the label or reason of a run. */
+    const char *any;
     /* Deliveries that were received from `since_ms` on and before `until_ms`. A delivery that was
      * redelivered later keeps its place. */
     int64_t since_ms, until_ms;
@@ -61,9 +70,9 @@ struct inbox_search_filter {
 
 /* Lists runs with their deliveries, the newest delivery first (dead runs: the last that died
  * first). All runs of a delivery are together. A delivery without a run is found unless a filter of
- * runs is given (plugin, state, reason). One operation looks at no more than some thousand rows. So
- * it may return few entries, or none, and `next`; continue with `before` = `next` until that is
- * none. Result: 0. */
+ * runs is given (plugin, state, reason); with `any`, if that finds the delivery itself. One
+ * operation looks at no more than some thousand rows. So it may return few entries, or none, and
+ * `next`; continue with `before` = `next` until that is none. Result: 0. */
 struct inbox_search {
     struct inbox_operation operation;
     struct inbox_search_filter filter;

@@ -161,6 +161,10 @@ static void a_search_finds_runs_by_state_and_reason(void **state) {
     expect(fixture, (struct inbox_search_filter){.state = "dead", .sender = "Mona"}, "f1 f0");
     expect(fixture, (struct inbox_search_filter){.reason = "RESPONDED 404"}, "f1 f0");
     expect(fixture, (struct inbox_search_filter){.reason = "404%"}, "");
+    /* The retried one and the parked one are found without a state. */
+    expect(fixture, (struct inbox_search_filter){.reason = "502"}, "f4 f2");
+    expect(fixture, (struct inbox_search_filter){.reason = "needs ISSUES"}, "f3");
+    expect(fixture, (struct inbox_search_filter){.state = "dead", .reason = "502"}, "f2");
     expect(fixture, (struct inbox_search_filter){.state = "parked"}, "f3");
     expect(fixture, (struct inbox_search_filter){.state = "parked", .reason = "issues:"}, "f3");
     expect(fixture, (struct inbox_search_filter){.state = "queued"}, "f4");
@@ -170,6 +174,35 @@ static void a_search_finds_runs_by_state_and_reason(void **state) {
            (struct inbox_search_filter){.state = "dead",
                                         .reason_group = "GitHub responded 404 for /issues/#"},
            "f1 f0");
+}
+
+static void a_search_finds_skipped_runs_by_their_label(void **state) {
+    struct fixture *fixture = *state;
+    store_samples(fixture, six, 2);
+    end_one(fixture, "f0", INBOX_DONE, "skipped", "nothing matched", FIXTURE_NOW);
+    end_one(fixture, "f1", INBOX_DONE, "done", "", FIXTURE_NOW);
+    expect(fixture, (struct inbox_search_filter){.state = "skipped"}, "f0");
+    expect(fixture, (struct inbox_search_filter){.state = "done"}, "f1 f0");
+    expect(fixture, (struct inbox_search_filter){.reason = "nothing"}, "f0");
+}
+
+static void a_search_for_any_text_finds_names_and_reasons(void **state) {
+    struct fixture *fixture = *state;
+    store_failures(fixture);
+    struct inbox_put put = put_of("0123abcd-0123-0123-0123-0123456789ab");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    inbox_put_finish(&put);
+    expect(fixture, (struct inbox_search_filter){.any = "502"}, "f4 f2");
+    expect(fixture, (struct inbox_search_filter){.any = "OCTO", .sender = "hubot"}, "f2");
+    expect(fixture, (struct inbox_search_filter){.any = "Cat", .sender = "hubot"}, "f2");
+    expect(fixture, (struct inbox_search_filter){.any = "ca"}, "");
+    expect(fixture, (struct inbox_search_filter){.any = "012"}, "");
+    expect(fixture, (struct inbox_search_filter){.any = "0123ABCD"},
+           "0123abcd-0123-0123-0123-0123456789ab");
+    expect(fixture, (struct inbox_search_filter){.repository_part = "cat", .state = "parked"},
+           "f3");
+    expect(fixture, (struct inbox_search_filter){.repository_part = "502"}, "");
+    expect(fixture, (struct inbox_search_filter){.installation = "nobody"}, "");
 }
 
 static void a_search_finds_runs_with_an_effect_in_doubt(void **state) {
@@ -660,6 +693,8 @@ size_t contract_console_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(a_search_finds_deliveries_by_each_name_and_by_all_together),
         CONTRACT(a_search_is_limited_to_a_time),
         CONTRACT(a_search_finds_runs_by_state_and_reason),
+        CONTRACT(a_search_finds_skipped_runs_by_their_label),
+        CONTRACT(a_search_for_any_text_finds_names_and_reasons),
         CONTRACT(a_search_finds_runs_with_an_effect_in_doubt),
         CONTRACT(the_failed_attempts_of_a_run_are_kept_in_order),
         CONTRACT(an_unknown_delivery_is_reported),

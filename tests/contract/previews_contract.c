@@ -250,6 +250,65 @@ static void a_run_without_its_payload_or_its_delivery_is_left_alone(void **state
     expect_state(fixture, "pruned", "dead");
 }
 
+/* Runs that had nothing to do */
+
+/* "invite" skips the delivery, perhaps after an effect. */
+static void end_skipped(struct fixture *fixture, const char *guid, bool effect) {
+    struct inbox_record record = {.number = 1,
+                                  .kind = INBOX_EFFECT,
+                                  .state = INBOX_INTENDED,
+                                  .method = "POST",
+                                  .url = "/x",
+                                  .message = ""};
+    const struct inbox_record *records[] = {&record};
+    struct inbox_run run = fixture_put_and_claim(fixture, guid);
+    struct inbox_effect about = {
+        .plugin = "invite", .installation = "7", .delivery = guid, .sender = "", .item = ""};
+    struct inbox_intend intend = {.operation = {.kind = INBOX_INTEND},
+                                  .writer = writer_of(&run, records, 1),
+                                  .effect = &about};
+    if (effect) {
+        assert_int_equal(fixture_do(fixture, &intend.operation), 0);
+    }
+    struct inbox_finish finish = finish_of(&run, INBOX_DONE);
+    finish.label = "skipped";
+    assert_int_equal(fixture_do(fixture, &finish.operation), 0);
+    inbox_run_finish(&run);
+}
+
+static int rerun(struct fixture *fixture, const char *guid, const char *plugin) {
+    struct inbox_change change = {
+        .operation = {.kind = INBOX_RERUN}, .guid = guid, .plugin = plugin, .now_ms = FIXTURE_NOW};
+    return fixture_do(fixture, &change.operation);
+}
+
+static void a_skipped_run_is_run_again_if_the_operator_names_its_plugin(void **state) {
+    struct fixture *fixture = *state;
+    end_skipped(fixture, "skipped", false);
+    assert_int_equal(rerun(fixture, "skipped", NULL), INBOX_UNCHANGED);
+    assert_int_equal(rerun(fixture, "skipped", "ping"), INBOX_UNCHANGED);
+    expect_state(fixture, "skipped", "done");
+    assert_int_equal(rerun(fixture, "skipped", "invite"), 0);
+    expect_state(fixture, "skipped", "queued");
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 1);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_preview_runs_skipped_runs_again_that_have_no_effect(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const guids[] = {"nothing", "effect"};
+    end_skipped(fixture, guids[0], false);
+    end_skipped(fixture, guids[1], true);
+    assert_int_equal(rerun(fixture, "effect", "invite"), INBOX_UNCHANGED);
+    preview(fixture, false, guids, 2);
+    expect_apply(fixture, apply_of(false), 0, "nothing", "done");
+    expect_apply(fixture, apply_of(false), INBOX_PREVIEW_CHANGED, "effect", "done");
+    expect_state(fixture, "nothing", "queued");
+    expect_state(fixture, "effect", "done");
+}
+
 size_t contract_preview_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(a_preview_is_carried_out_on_its_own_runs_only),
@@ -261,6 +320,8 @@ size_t contract_preview_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(a_discard_of_a_preview_lets_the_next_run_of_the_key_go),
         CONTRACT(a_retry_of_a_preview_joins_its_line_when_it_is_due),
         CONTRACT(a_run_without_its_payload_or_its_delivery_is_left_alone),
+        CONTRACT(a_skipped_run_is_run_again_if_the_operator_names_its_plugin),
+        CONTRACT(a_preview_runs_skipped_runs_again_that_have_no_effect),
     };
     memcpy(tests, ours, sizeof ours);
     return sizeof ours / sizeof *ours;

@@ -48,6 +48,11 @@ def text_of(page):
     return html.unescape(re.sub(r"<[^>]+>", " ", page.text))
 
 
+def words_of(page):
+    """The text with single blanks."""
+    return re.sub(r" (?=[.,;:)])", "", re.sub(r"\s+", " ", text_of(page)))
+
+
 # ---- search ----
 
 def test_one_box_finds_by_guid_item_person_plugin_and_reason(bot, console):
@@ -61,7 +66,7 @@ def test_one_box_finds_by_guid_item_person_plugin_and_reason(bot, console):
         found = console.json(f"/deliveries?q={query}")["runs"]
         assert {run["delivery"] for run in found} == {guid, other}, query
     assert console.json("/deliveries?q=sneks/pit%2313")["runs"] == []
-    assert "reason has it" in console.get("/deliveries?q=asked").text
+    assert "in their reason or label, in any state" in text_of(console.get("/deliveries?q=asked"))
 
 
 def test_filters_in_the_url_narrow_the_list(bot, console):
@@ -72,11 +77,49 @@ def test_filters_in_the_url_narrow_the_list(bot, console):
                             ("sender=ADA&event=trouble", [guid]), ("since=1h", [fine, guid]),
                             ("since=2099-01-01", []), ("reason=to+fail", [guid])):
         assert [run["delivery"] for run in console.json(f"/deliveries?{query}")["runs"]] == expected, query
-    for query in ("since=tomorrow", "repository=x", "before=x", "before=1", "before=1.1x", "before=-1.1",
+    for query in ("since=tomorrow", "repository=x/", "before=x", "before=1", "before=1.1x", "before=-1.1",
                   "state=nonsense", "q=state:nonsense"):
         assert console.get(f"/deliveries?{query}").status == 400, query
-    assert "queued, blocked" in console.get("/deliveries?state=nonsense").text
+    page = console.get("/deliveries?state=nonsense&plugin=kept&sender=me")
+    assert "queued, blocked" in page.text and 'value="kept"' in page.text and 'value="me"' in page.text
     assert console.get("/items/a/b/1?before=x").status == console.get("/actions?before=x").status == 400
+
+
+def test_a_reason_is_found_in_every_state_that_pages_show(narrow):
+    bot, console = narrow
+    skipped = bot.deliver("issue_comment", snek.payload("issue_comment.created", {"comment.body": "Hi"}))
+    bot.wait_log(msg="skipped", delivery=skipped)
+    for query in ("reason=permission", "q=permission", "q=reason:permission", "state=parked&reason=permission"):
+        assert [run["delivery"] for run in console.json(f"/deliveries?{query}")["runs"]] == [bot.guid], query
+    for query in ("q=nothing+matched", "reason=nothing", "state=skipped", "q=skipped"):
+        assert [run["delivery"] for run in console.json(f"/deliveries?{query}")["runs"]] == [skipped], query
+    assert "Shown: a reason with permission" in words_of(console.get("/deliveries?reason=permission"))
+
+
+@pytest.mark.parametrize("query,banner", [
+    ("q=viper-vik", "These deliveries come from the person viper-vik"), ("q=%40viper-vik", "Shown: person viper-vik"),
+    ("sender=%40viper-vik", "Shown: person viper-vik"), ("event=issue_comment.created", "event issue_comment, action created"),
+    ("q=issue_comment.created", "Shown: event issue_comment, action created"), ("q=issue_comment", "Shown: event issue_comment"),
+    ("q=terrarium", "as the owner or the name of their repository"), ("repository=terrarium", "repository or owner terrarium"),
+    ("q=sneks-united", "as the owner or the name of their repository"),
+    (f"q={snek.INSTALLATION}", "as their installation"), ("q=GUID", "at the start of their GUID"),
+    (f"installation={snek.INSTALLATION}", f"installation {snek.INSTALLATION}")])
+def test_each_search_says_what_it_found(narrow, query, banner):
+    bot, console = narrow
+    query = query.replace("GUID", bot.guid[:8])
+    assert [run["delivery"] for run in console.json(f"/deliveries?{query}")["runs"]] == [bot.guid]
+    assert banner in words_of(console.get(f"/deliveries?{query}"))
+
+
+@pytest.mark.parametrize("query,sentence", [
+    ("q=nobody-here", "No plugin, person, event, installation, repository, owner or start of a GUID (four characters or"
+     " more) is “nobody-here”"), ("state=dead&plugin=ping", "looked for state dead, plugin ping. All of these must match"),
+    ("event=issue_comment.deleted", "looked for event issue_comment, action deleted"), ("q=two+words", "has it, in any state")])
+def test_a_search_that_finds_nothing_says_what_it_looked_for(narrow, query, sentence):
+    _, console = narrow
+    page = words_of(console.get(f"/deliveries?{query}"))
+    assert "Nothing was found." in page and sentence in page and "comes from" not in page
+    assert console.json(f"/deliveries?{query}")["looked_back_to"] is None
 
 
 def test_a_long_list_goes_on_with_older_deliveries(bot, console):

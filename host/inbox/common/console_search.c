@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* So many parts count for a part of CONSOLE_CHUNK deliveries that has no filter. */
 #define PARTS_OF_CHUNK 4
@@ -31,6 +32,8 @@ struct terms {
     /* "%#12"; "" none. */
     char number[24];
     const char *state;
+    /* Only runs with this label; NULL: any. */
+    const char *label;
 };
 
 struct progress {
@@ -62,8 +65,11 @@ static int lower_copy(const char *text, char **copy) {
 
 static int terms_init(struct terms *terms, const struct inbox_search_filter *filter) {
     *terms = (struct terms){.state = filter->state};
-    if (!terms->state && (filter->reason || filter->reason_group)) {
+    if (!terms->state && filter->reason_group) {
         terms->state = "dead";
+    } else if (filter->state && strcmp(filter->state, "skipped") == 0) {
+        terms->state = "done";
+        terms->label = "skipped";
     }
     if (filter->number != 0) {
         snprintf(terms->number, sizeof terms->number, "%%#%" PRId64, filter->number);
@@ -81,8 +87,46 @@ static bool is_state(const struct terms *terms, const char *state) {
 
 /* ---- rows ---- */
 
-/* 1: the reason is of the wanted group, or none is wanted; 0; -1: out of memory. */
-static int is_of_group(const struct inbox_search_filter *filter, const struct console_row *row) {
+/* Is `part` the owner or the name of the repository? */
+static bool is_repository_part(const char *repository, const char *part) {
+    size_t bytes = strlen(part);
+    const char *slash = strchr(repository, '/');
+    if (!slash) {
+        return false;
+    }
+    bool owner = (size_t)(slash - repository) == bytes && strncasecmp(repository, part, bytes) == 0;
+    return owner || strcasecmp(slash + 1, part) == 0;
+}
+
+static bool has_any(const struct console_row *row, const char *any) {
+    size_t bytes = strlen(any);
+    bool guid = bytes >= INBOX_GUID_START_MIN && strncasecmp(console_text(row, 1), any, bytes) == 0;
+    return guid || strcmp(console_text(row, 4), any) == 0 ||
+           is_repository_part(console_text(row, 5), any) ||
+           strcasestr(console_text(row, 18), any) || strcasestr(console_text(row, 19), any);
+}
+
+static bool is_text(const char *wanted, const struct console_row *row, int column) {
+    return !wanted || strcmp(console_text(row, column), wanted) == 0;
+}
+
+/* Does this search have filters that only is_wanted() compares? */
+static bool filters_here(const struct progress *progress) {
+    const struct inbox_search_filter *filter = &progress->search->filter;
+    return filter->reason_group || filter->action || filter->installation ||
+           filter->repository_part || filter->any || progress->terms->label;
+}
+
+/* 1: the row has what the statement does not compare; 0; -1: out of memory. */
+static int is_wanted(const struct progress *progress, const struct console_row *row) {
+    const struct inbox_search_filter *filter = &progress->search->filter;
+    if (!is_text(filter->action, row, 3) || !is_text(filter->installation, row, 4) ||
+        !is_text(progress->terms->label, row, 18) ||
+        (filter->repository_part &&
+         !is_repository_part(console_text(row, 5), filter->repository_part)) ||
+        (filter->any && !has_any(row, filter->any))) {
+        return 0;
+    }
     if (!filter->reason_group) {
         return 1;
     }
@@ -99,7 +143,7 @@ static int on_row(void *context, const struct console_row *row) {
     struct inbox_search *search = progress->search;
     const struct inbox_entry *last =
         search->n_entries > 0 ? &search->entries[search->n_entries - 1] : NULL;
-    int wanted = is_of_group(&search->filter, row);
+    int wanted = is_wanted(progress, row);
     progress->n_rows++;
     progress->last_delivery = console_number(row, 0);
     if (wanted <= 0) {
@@ -152,8 +196,9 @@ static int ask_rows(struct progress *progress, enum console_sql sql, int64_t fir
     if (guid) {
         values[n++] = console_value_text(guid);
     }
-    /* A group of reasons is compared only here. */
-    size_t rows = filter->reason_group ? CONSOLE_FEW : search->most - search->n_entries + ROWS_MORE;
+    /* Other rows than the wanted ones come too. */
+    size_t rows =
+        filters_here(progress) ? CONSOLE_FEW : search->most - search->n_entries + ROWS_MORE;
     values[n++] = console_value_number((int64_t)rows);
     progress->n_rows = 0;
     if (progress->store->methods->ask(progress->store, sql, values, n, on_row, progress,

@@ -84,6 +84,8 @@
     " RETURNING CAST(CASE WHEN state = 'queued' THEN 1 ELSE 0 END AS bigint)"
 /* A held run that has given its place up joins its line again. */
 #define SQL_KEEPS_PLACE "(state IN ('queued', 'held') AND outside = FALSE)"
+/* The run of a plugin that had nothing to do: running it again repeats no effect. */
+#define SQL_DID_NOTHING "state = 'done' AND label = 'skipped' AND " SQL_NO_EFFECT
 #define SHARED_RUNS_RERUN                                                                          \
     "UPDATE runs SET state = CASE WHEN order_key = '' OR " SQL_KEEPS_PLACE                         \
     " THEN 'queued' ELSE 'blocked' END,"                                                           \
@@ -91,8 +93,8 @@
     " attempt = 0, waited_ms = 0,"                                                                 \
     " suspect = (suspect OR crashes > 0), crashes = 0, due_ms = $1,"                               \
     " label = '', reason = '', finished_ms = NULL WHERE delivery = $2"                             \
-    " AND state IN ('queued', 'blocked', 'held', 'parked', 'dead')"                                \
-    " AND (CAST($3 AS text) IS NULL OR plugin = $3)"
+    " AND (state IN ('queued', 'blocked', 'held', 'parked', 'dead')"                               \
+    " AND (CAST($3 AS text) IS NULL OR plugin = $3) OR plugin = $3 AND " SQL_DID_NOTHING ")"
 #define SHARED_RUNS_DISCARD                                                                        \
     "UPDATE runs SET state = 'dead', finished_ms = $1, label = 'discarded',"                       \
     " reason = 'discarded by hand', token = 0, lease_until_ms = 0,"                                \

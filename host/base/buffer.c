@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 static int grow_to(struct buffer *buffer, size_t capacity) {
@@ -61,16 +62,27 @@ int buffer_append_text(struct buffer *buffer, const char *text) {
 }
 
 int buffer_printf(struct buffer *buffer, const char *format, ...) {
-    va_list args;
+    /* Most texts fit, and need no memory of their own. */
+    char small[256];
+    va_list args, again;
     va_start(args, format);
-    AUTO_FREE char *text = NULL;
-    int length = vasprintf(&text, format, args);
+    va_copy(again, args);
+    int length = vsnprintf(small, sizeof small, format, args);
     va_end(args);
-    if (length < 0) {
-        text = NULL;
-        return -1;
+    int result = -1;
+    if (length >= 0 && (size_t)length < sizeof small) {
+        result = buffer_append(buffer, small, (size_t)length);
+    } else if (length >= 0) {
+        AUTO_FREE char *text = NULL;
+        length = vasprintf(&text, format, again);
+        if (length >= 0) {
+            result = buffer_append(buffer, text, (size_t)length);
+        } else {
+            text = NULL;
+        }
     }
-    return buffer_append(buffer, text, (size_t)length);
+    va_end(again);
+    return result;
 }
 
 int buffer_append_json_string(struct buffer *buffer, const char *text, size_t bytes) {

@@ -17,6 +17,8 @@
 #define VALUE_MAX 2048
 /* Bytes that one of them may become. */
 #define ESCAPED_MAX 6
+/* Most lines are shorter. */
+#define COMMON_BYTES 511
 
 static enum log_level least_level = SNEK_LEVEL_INFO;
 static enum log_format line_format = LOG_LOGFMT;
@@ -81,11 +83,10 @@ static void put_value(struct buffer *line, const char *text, size_t bytes) {
 }
 
 static void put_field(struct buffer *line, const struct log_field *field) {
-    if (line_format == LOG_JSON) {
-        buffer_printf(line, ",\"%s\":", field->key);
-    } else {
-        buffer_printf(line, " %s=", field->key);
-    }
+    bool json = line_format == LOG_JSON;
+    buffer_append_text(line, json ? ",\"" : " ");
+    buffer_append_text(line, field->key);
+    buffer_append_text(line, json ? "\":" : "=");
     if (field->is_number) {
         buffer_printf(line, "%" PRId64, field->number);
         return;
@@ -101,17 +102,25 @@ static void put_field(struct buffer *line, const struct log_field *field) {
     put_value(line, field->text, bytes);
 }
 
+/* A busy host logs thousands of lines in a second, and gmtime_r() takes a lock. */
+static const char *stamp_of(time_t seconds) {
+    static _Thread_local time_t stamped = -1;
+    static _Thread_local char stamp[32];
+    if (seconds != stamped) {
+        struct tm utc;
+        gmtime_r(&seconds, &utc);
+        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+        stamped = seconds;
+    }
+    return stamp;
+}
+
 /* 0, or -1 when memory is short. */
 static int put_line(struct buffer *line, enum log_level level, const char *message,
                     const struct log_field *fields) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     int64_t now_ms = clock_wall_ms();
-    time_t seconds = (time_t)(now_ms / 1000);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&seconds, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-
+    const char *stamp = stamp_of((time_t)(now_ms / 1000));
     bool json = line_format == LOG_JSON;
     buffer_printf(line,
                   json ? "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"msg\":"
@@ -148,7 +157,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
         return;
     }
     AUTO_BUFFER struct buffer line = BUFFER_INIT(LOG_LINE_MAX);
-    if (put_line(&line, level, message, fields) == 0) {
+    if (buffer_reserve(&line, COMMON_BYTES) == 0 && put_line(&line, level, message, fields) == 0) {
         log_queue_put(line.data, line.bytes, level >= SNEK_LEVEL_WARNING);
         remember(&line, fields);
     }

@@ -119,6 +119,58 @@ static void a_group_stores_each_delivery_once_with_its_own_runs(void **state) {
     free(all);
 }
 
+/* A mix of what a group may end with one statement and what it may not. */
+enum { ENDED = 100 };
+
+static void expect_ended(struct fixture *fixture, const struct inbox_finish *finish, bool stale) {
+    char sql[512];
+    bool done = finish->how == INBOX_DONE && !stale;
+    const char *state = finish->how == INBOX_DONE ? "done" : "queued";
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM runs WHERE id = %lld AND state = '%s' AND label = '%s'"
+                   " AND reason = '%s' AND (token = 0) = %s AND coalesce(finished_ms, 0) = %lld",
+                   (long long)finish->run, stale ? "running" : state, stale ? "" : finish->label,
+                   stale ? "" : finish->reason, stale ? "FALSE" : "TRUE",
+                   (long long)(done ? finish->now_ms : 0));
+    if (fixture->store->query(fixture->place, sql) != 1) {
+        fail_msg("not one row: %s", sql);
+    }
+}
+
+static void a_group_ends_each_run_once_under_its_own_claim(void **state) {
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < ENDED; i++) {
+        char guid[16];
+        (void)snprintf(guid, sizeof guid, "guid-%zu", i);
+        assert_int_equal(put(fixture, guid), INBOX_STORED);
+    }
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, ENDED);
+    struct inbox_finish *all = calloc(2 * ENDED, sizeof *all), *again = all + ENDED;
+    assert_non_null(all);
+    for (size_t i = 0; i < ENDED; i++) {
+        all[i] = finish_of(&claim.runs[i], i % 10 == 3 ? INBOX_RETRY : INBOX_DONE);
+        all[i].label = i % 10 == 5 ? "skipped" : "done";
+        all[i].reason = i % 10 == 6 ? "why" : "";
+        all[i].now_ms = FIXTURE_NOW + (int64_t)i;
+        /* The token of another run that the same statement ends. */
+        all[i].token = i % 10 == 7 ? claim.runs[i + 1].token : all[i].token;
+        again[i] = all[i];
+    }
+    for (size_t i = 0; i < (size_t)2 * ENDED; i++) {
+        fixture_submit(fixture, &all[i].operation);
+    }
+    fixture_wait(fixture, 2 * ENDED);
+    for (size_t i = 0; i < ENDED; i++) {
+        bool stale = i % 10 == 7;
+        assert_int_equal(all[i].operation.result, stale ? INBOX_STALE : 0);
+        assert_int_equal(again[i].operation.result, INBOX_STALE);
+        expect_ended(fixture, &all[i], stale);
+    }
+    free(all);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 static void what_one_asker_submits_is_done_in_that_order(void **state) {
     enum { N = 600 };
     struct fixture *fixture = *state;
@@ -262,6 +314,7 @@ size_t contract_group_tests(const struct contract_store *store, struct CMUnitTes
     const struct CMUnitTest ours[] = {
         CONTRACT(an_operation_that_fails_takes_no_neighbour_with_it),
         CONTRACT(a_group_stores_each_delivery_once_with_its_own_runs),
+        CONTRACT(a_group_ends_each_run_once_under_its_own_claim),
         CONTRACT(what_one_asker_submits_is_done_in_that_order),
         CONTRACT(many_threads_submit_at_once_and_each_gets_its_answers),
         CONTRACT(closing_finishes_what_was_submitted),

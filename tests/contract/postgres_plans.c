@@ -56,6 +56,8 @@ static void due_runs_are_found_by_their_indexes_with_statistics_and_without(void
         {PG_SQL_LIST_QUEUED, "(9, 9, 0, NULL, NULL, 'queued')", "Scan using runs_pkey"},
         {PG_SQL_LIST_HELD, "(9, 9, 0, NULL, NULL, 'held')", "Scan using runs_pkey"},
         {PG_SQL_RUNS_RECLAIM, "(1, 2, '{1,2}')", "runs_leased"},
+        {PG_SQL_RUNS_TAKE, "(1, 30000, 2, '{1,2}')", "runs_pkey"},
+        {PG_SQL_RUNS_END, "('{1,2}', '{3,4}', '{5,6}', 'done')", "runs_pkey"},
         {PG_SQL_RATE_LIMIT_DELAY, "(1, '7', 500)", "runs_turn"},
         {PG_SQL_RUNS_UNPARK, "(1, '7', 'guid')", "runs_parked"},
         {PG_SQL_INSTALLATIONS_LIMITED, "(1)", "(suspect = (false)) AND (installation = "},

@@ -312,17 +312,19 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                                       ", due.installation"
                                       " FROM due JOIN runs r ON r.id = due.id ORDER BY due.place, "
                                       "due.nth, due.id",
-    /* Leases the runs $4, in this order, and loads them. */
+    /* Leases the runs $4, in this order, and loads them. The server may take no index of queued
+     * runs, which are many: the ids find these rows. */
     [PG_SQL_RUNS_TAKE] =
         "WITH taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1,"
         " granted = false, host = $1, lease_until_ms = " NOW_MS " + $2,"
-        " token = $3::bigint + s.nth - 1 FROM unnest($4::bigint[]) WITH ORDINALITY AS s (id, nth)"
-        " WHERE r.id = s.id AND r.state = 'queued' RETURNING r.id, r.attempt, r.crashes,"
-        " r.suspect, r.delivery, r.due_ms, r.order_key, r.coalesce_key, r.waited_ms, s.nth)"
+        " token = $3::bigint + array_position($4::bigint[], r.id) - 1"
+        " WHERE r.id = ANY ($4::bigint[]) AND r.state || '' = 'queued' RETURNING r.id, r.attempt,"
+        " r.crashes, r.suspect, r.delivery, r.due_ms, r.order_key, r.coalesce_key, r.waited_ms)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
         " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms,"
-        " d.item, t.order_key, t.coalesce_key, t.waited_ms"
-        " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
+        " d.item, t.order_key, t.coalesce_key, t.waited_ms FROM taken t CROSS JOIN LATERAL"
+        " (SELECT * FROM deliveries WHERE id = t.delivery OFFSET 0) AS d"
+        " ORDER BY array_position($4::bigint[], t.id)",
     /* For each plugin, one in each line of $1; of the runs that are due at its time in $2 or later.
      */
     [PG_SQL_RUNS_NEXT_DUE] =
@@ -371,6 +373,14 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_ATTEMPT_ADD] = SHARED_ATTEMPT_ADD,
     [PG_SQL_ATTEMPTS_CUT] = SHARED_ATTEMPTS_CUT,
     [PG_SQL_RUN_END] = SHARED_RUN_END,
+    /* Arrays of $1..$3: runs, the tokens of their claims, and when they ended. The server may take
+     * no index of running runs: the ids find these rows. */
+    [PG_SQL_RUNS_END] =
+        "UPDATE runs SET state = 'done', label = $4, reason = '', suspect = FALSE, crashes = 0,"
+        " finished_ms = ($3::bigint[])[array_position($1::bigint[], id)], token = 0,"
+        " lease_until_ms = 0, by_hand = FALSE WHERE id = ANY ($1::bigint[])"
+        " AND token = ($2::bigint[])[array_position($1::bigint[], id)]"
+        " AND state || '' = 'running' RETURNING id",
     [PG_SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,
     [PG_SQL_RUN_PARK] = SHARED_RUN_PARK,
     /* Makes the installation's parked runs due, and marks its running runs, which may be about to

@@ -38,6 +38,7 @@ enum postgres_sql {
     PG_SQL_ATTEMPT_ADD,
     PG_SQL_ATTEMPTS_CUT,
     PG_SQL_RUN_END,
+    PG_SQL_RUNS_END,
     PG_SQL_RUN_AGAIN,
     PG_SQL_RUN_PARK,
     PG_SQL_RUNS_UNPARK,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "inbox/common/operations.h"
+#include "inbox/postgres/finish_many.h"
 #include "inbox/postgres/listen.h"
 #include "inbox/postgres/operations.h"
 #include "inbox/postgres/put_many.h"
@@ -107,7 +108,7 @@ struct group {
     /* How many statements each operation has sent. */
     unsigned *sent;
     bool *unsettled; /* of each */
-    /* The leader of each operation: see put_many.h. */
+    /* The leader of each operation: see put_many.h and finish_many.h. */
     size_t *leaders;
     struct store_failure *failure;
     bool failed;
@@ -172,14 +173,30 @@ static int send_locks(struct group *group, struct error *err) {
     return pg_send(group->store, &query, err);
 }
 
+static int send_many(struct group *group, size_t leader, struct error *err) {
+    if (group->operations[leader]->kind == INBOX_FINISH) {
+        return postgres_finish_many_send(group->store, group->operations, group->leaders, leader,
+                                         err);
+    }
+    return postgres_put_many_send(group->store, group->operations, group->n, group->leaders, leader,
+                                  err);
+}
+
+static void take_many(struct group *group, size_t leader, const PGresult *result) {
+    if (group->operations[leader]->kind == INBOX_FINISH) {
+        postgres_finish_many_take(group->operations, group->leaders, leader, result);
+    } else {
+        postgres_put_many_take(group->operations, group->n, group->leaders, leader, result,
+                               group->unsettled);
+    }
+}
+
 static int send_operation(struct group *group, size_t index, struct error *err) {
     struct postgres_store *store = group->store;
     size_t leader = group->leaders[index];
     if (leader != STORE_NO_OPERATION) {
-        /* The statement of its leader stores it. */
-        return leader == index ? postgres_put_many_send(store, group->operations, group->n,
-                                                        group->leaders, leader, err)
-                               : 0;
+        /* The statement of its leader carries it out. */
+        return leader == index ? send_many(group, leader, err) : 0;
     }
     const struct postgres_operation *kind = kind_of(group->operations[index]);
     return kind->send ? kind->send(store, group->operations[index], err) : 1;
@@ -219,8 +236,7 @@ static void take_result(struct group *group, size_t index, unsigned nth, const c
         return;
     }
     if (many) {
-        postgres_put_many_take(group->operations, group->n, group->leaders, index, result,
-                               group->unsettled);
+        take_many(group, index, result);
     } else if (index != STORE_NO_OPERATION) {
         struct inbox_operation *operation = group->operations[index];
         const struct postgres_operation *kind = kind_of(operation);
@@ -399,6 +415,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
         return error_set(&failure->error, "out of memory");
     }
     postgres_put_many_plan(operations, n, leaders, store->one_by_one);
+    postgres_finish_many_plan(operations, n, leaders, store->one_by_one);
     store->one_by_one = false;
     struct group group = {.store = store,
                           .operations = operations,

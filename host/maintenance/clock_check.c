@@ -141,6 +141,14 @@ int64_t clock_check_tick(struct clock_check *check, bool needed, int64_t now_ms)
     return now_ms + LOOK_INTERVAL_MS;
 }
 
+void clock_check_on_advance(struct clock_check *check) {
+    if (check->closed) {
+        return;
+    }
+    check->next_ms = clock_monotonic_ms();
+    check->on_runs_due(check->context);
+}
+
 int clock_check_status(struct buffer *json) {
     int64_t ahead_ms;
     if (!clock_error_ms(&ahead_ms)) {

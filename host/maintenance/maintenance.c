@@ -112,6 +112,7 @@ static int64_t fire_tick(struct maintenance *maintenance, bool elected, int64_t 
     struct schedules *schedules = &maintenance->schedules;
     bool allowed = clock_check_is_right();
     if (advance->path && advance_read(advance)) {
+        clock_check_on_advance(&maintenance->clock);
         timers_want(timers);
         schedules_want(schedules);
     }

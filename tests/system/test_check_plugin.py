@@ -32,7 +32,8 @@ def check(*words):
                           capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["welcome.so", "bot-chatops.so", "bot-dco.so", "bot-stale.so"])
+@pytest.mark.parametrize("name", ["dco.so", "hello.so", "invite.so", "ping.so", "stale.so", "welcome.so",
+                                  "bot-chatops.so"])
 def test_a_good_plugin_survives_every_example_of_github_with_each_value_missing(examples, name):
     done = check("--plugin", snek.program(name), "--payloads", examples)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -40,7 +41,7 @@ def test_a_good_plugin_survives_every_example_of_github_with_each_value_missing(
     assert lines[1] == "ok   create() and destroy(), 100 times"
     tried = int(re.fullmatch(r"ok   (\d+) deliveries, whole, and with each value missing or null",
                              lines[2])[1])
-    assert tried > 2000
+    assert tried > 1500
     assert re.fullmatch(r"ok   \d+ deliveries, cancelled at once", lines[3])
 
 

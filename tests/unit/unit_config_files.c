@@ -288,7 +288,8 @@ static void the_example_loads_as_it_is_and_with_every_key_live(void **state) {
     for (int live = 0; live < 2; live++) {
         AUTO_FREE char *text = read_example(live);
         struct config *config = load_good(text);
-        assert_int_equal(config->n_plugins, 2 + live); /* welcome is commented out */
+        /* Three are commented out. */
+        assert_int_equal(config->n_plugins, 2 + 3 * live);
         assert_int_equal(config->server.port, 8000);
         /* The keys are indeed live. */
         assert_int_equal(config->github.ca_file != NULL, live);

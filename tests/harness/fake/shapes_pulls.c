@@ -204,6 +204,13 @@ static json_t *shape_author(struct fake *fake, const json_t *author) {
     return login ? shape_user(fake, login) : json_null();
 }
 
+/* Of the commit's signature. */
+static json_t *shape_verification(const json_t *commit) {
+    bool verified = json_is_true(json_object_get(commit, "verified"));
+    return json_pack("{s:b, s:s, s:n, s:n, s:n}", "verified", verified, "reason",
+                     verified ? "valid" : "unsigned", "signature", "payload", "verified_at");
+}
+
 json_t *shape_commit(struct fake *fake, const json_t *repository, const json_t *commit) {
     const char *full_name = text_of(repository, "full_name"), *sha = text_of(commit, "sha");
     const json_t *author = json_object_get(commit, "author");
@@ -229,6 +236,7 @@ json_t *shape_commit(struct fake *fake, const json_t *repository, const json_t *
                   json_object_get(commit, "message"), "comment_count", 0, "tree", "sha", tree,
                   "url", json_sprintf("%s/repos/%s/git/trees/%s", fake->origin, full_name, tree));
     json_decref(person);
+    json_object_set_new(inner, "verification", shape_verification(commit));
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sha", sha, "node_id",
                      json_sprintf("FAKE_C_%s", sha), "url",
                      json_sprintf("%s/repos/%s/commits/%s", fake->origin, full_name, sha),

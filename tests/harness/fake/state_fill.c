@@ -87,6 +87,7 @@ static void fill_commits(json_t *pull) {
         fill(author, "email", json_string("author@example.org"));
         fill(author, "date", json_string(LONG_AGO));
         fill(commit, "parents", json_pack("[s]", parent));
+        fill(commit, "verified", json_false());
         parent = text_of(commit, "sha");
     }
 }

@@ -116,11 +116,10 @@ static const struct schema_key author_keys[] = {{"name", TEXT, NULL, false},
                                                 {0}};
 static const struct schema author = {"an author", author_keys};
 
-static const struct schema_key commit_keys[] = {{"sha", TEXT, NULL, true},
-                                                {"message", TEXT, NULL, false},
-                                                {"author", TABLE, &author, false},
-                                                {"parents", NAMES, NULL, false},
-                                                {0}};
+static const struct schema_key commit_keys[] = {
+    {"sha", TEXT, NULL, true},         {"message", TEXT, NULL, false},
+    {"author", TABLE, &author, false}, {"parents", NAMES, NULL, false},
+    {"verified", YES, NULL, false},    {0}};
 static const struct schema commit = {"a commit", commit_keys};
 
 static const struct schema_key review_keys[] = {{"id", NUMBER, NULL, false},

@@ -482,6 +482,12 @@ static int make_due(struct step_runner *runner, size_t n_guids, struct error *er
     return 0;
 }
 
+/* The host looks for runs that are due when time advances, else every few seconds. */
+static int let_host_look(struct step_runner *runner, struct error *err) {
+    runner->advanced_ms++;
+    return advance_host(runner, runner->advanced_ms + 1, err);
+}
+
 /* Makes the runs that would be due by then due now. */
 static int do_advance(struct step_runner *runner, struct error *err) {
     const char *at = text(runner->step, "kill_at");
@@ -503,7 +509,8 @@ static int do_advance(struct step_runner *runner, struct error *err) {
                          "%" PRId64 " ms later: let the step advance so much more",
                          nearest_ms);
     }
-    if (make_due(runner, n_waiting_guids, err) < 0) {
+    if (make_due(runner, n_waiting_guids, err) < 0 ||
+        (n_waiting_guids > 0 && let_host_look(runner, err) < 0)) {
         return -1;
     }
     return at && kill_at(runner, at, err) < 0 ? -1 : wait_outcomes(runner, err);

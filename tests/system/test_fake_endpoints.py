@@ -130,9 +130,14 @@ def test_a_file_is_changed_only_by_those_who_know_what_it_is(ask):
     assert ask("GET", f"{REPO}/contents/nothing").status == 404
 
 
-def test_a_file_of_a_branch_is_on_that_branch_only(ask):
+def test_a_file_of_a_branch_is_on_that_branch_only(ask, fake):
     url, new = f"{REPO}/contents/x", base64.b64encode(b"x").decode()
-    assert ask("PUT", url, {"message": "m", "content": new, "branch": "next"}).status == 201
+    body = {"message": "m", "content": new, "branch": "next"}
+    assert ask("PUT", url, body).json["message"] == "Branch next not found"
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium",
+                                        "branches": [{"name": "next", "sha": SHA}]}]})
+    made = ask("PUT", url, body)
+    assert made.status == 201 and made.json["commit"]["parents"][0]["sha"] == SHA
     assert ask("GET", url).status == 404 and ask("GET", f"{url}?ref=next").status == 200
 
 

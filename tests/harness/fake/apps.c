@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Requests of the app as itself: its data, its installations and their tokens. */
 #include "fake/handlers.h"
+#include "fake/node_ids.h"
 #include "fake/pagination.h"
 #include "fake/permissions.h"
 #include "fake/response.h"
@@ -40,7 +41,7 @@ json_t *shape_app(struct fake *fake) {
     const char *owner = text_of(json_object_get(state_whole(fake), "app"), "owner");
     return json_pack("{s:I, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:i}", "id",
                      (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
-                     json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "owner",
+                     node_id("A", (json_int_t)fake->app_id), "name", fake->app_slug, "owner",
                      shape_account(fake, owner ? owner : "owner-of-the-app"), "description",
                      "The app under test", "client_id", "Iv1.0000000000000000", "external_url",
                      "https://example.org", "html_url",

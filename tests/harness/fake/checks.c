@@ -4,6 +4,7 @@
 #include "fake/fields.h"
 #include "fake/handlers.h"
 #include "fake/items.h"
+#include "fake/node_ids.h"
 #include "fake/pagination.h"
 #include "fake/response.h"
 #include "fake/shapes.h"
@@ -104,9 +105,9 @@ static json_t *shape_check_run(struct http_exchange *exchange, json_t *run) {
     json_object_set(shape, "details_url", json_is_string(details) ? details : html);
     json_t *more =
         json_pack("{s:s, s:o, s:o, s:o, s:o, s:{s:O}, s:o}", "url", url, "html_url", html,
-                  "node_id", json_sprintf("FAKE_CR_" NUMBER, id), "app", app_of(fake, run),
-                  "output", shape_output(run, url), "check_suite", "id",
-                  json_object_get(suite, "id"), "pull_requests", pulls_of(exchange, sha));
+                  "node_id", node_id("CR", id), "app", app_of(fake, run), "output",
+                  shape_output(run, url), "check_suite", "id", json_object_get(suite, "id"),
+                  "pull_requests", pulls_of(exchange, sha));
     json_object_update(shape, more);
     json_decref(more);
     return shape;
@@ -380,14 +381,14 @@ static json_t *shape_suite(struct http_exchange *exchange, json_t *suite) {
              text_of(exchange->repository, "full_name"), id);
     fake_sha(sha, tree);
     json_t *person = json_pack("{s:s, s:s}", "name", "A. Author", "email", "author@example.org");
-    json_t *shape = json_pack(
-        "{s:I, s:o, s:O, s:s, s:s, s:n, s:n, s:O, s:O, s:o, s:o, s:o, s:o}", "id", id, "node_id",
-        json_sprintf("FAKE_CS_" NUMBER, id), "head_branch", json_object_get(suite, "head_branch"),
-        "head_sha", sha, "url", url, "before", "after", "created_at",
-        json_object_get(suite, "created_at"), "updated_at", json_object_get(suite, "created_at"),
-        "app", app_of(fake, suite), "pull_requests", pulls_of(exchange, sha), "repository",
-        shape_repository(fake, exchange->repository), "check_runs_url",
-        json_sprintf("%s/check-runs", url));
+    json_t *shape = json_pack("{s:I, s:o, s:O, s:s, s:s, s:n, s:n, s:O, s:O, s:o, s:o, s:o, s:o}",
+                              "id", id, "node_id", node_id("CS", id), "head_branch",
+                              json_object_get(suite, "head_branch"), "head_sha", sha, "url", url,
+                              "before", "after", "created_at", json_object_get(suite, "created_at"),
+                              "updated_at", json_object_get(suite, "created_at"), "app",
+                              app_of(fake, suite), "pull_requests", pulls_of(exchange, sha),
+                              "repository", shape_repository(fake, exchange->repository),
+                              "check_runs_url", json_sprintf("%s/check-runs", url));
     json_object_set_new(shape, "head_commit",
                         json_pack("{s:s, s:s, s:s, s:O, s:O, s:O}", "id", sha, "tree_id", tree,
                                   "message", "A commit", "timestamp",

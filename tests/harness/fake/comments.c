@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Issues and pull requests, their comments, and replies to review comments. */
+#include "fake/comments.h"
+
 #include "fake/handlers.h"
 #include "fake/items.h"
 #include "fake/pagination.h"
@@ -13,8 +15,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-#define BODY_CHARACTERS_MAX 65536
 
 bool parse_number(const char *text, json_int_t *number) {
     char *end;
@@ -84,6 +84,16 @@ void handle_issue_get(struct http_exchange *exchange) {
     }
 }
 
+size_t count_characters(const json_t *text, size_t *printed) {
+    size_t characters = 0, bytes = json_string_length(text);
+    *printed = 0;
+    for (size_t i = 0; i < bytes; characters++) {
+        *printed += (unsigned char)json_string_value(text)[i] > ' ';
+        i += utf8_sequence(json_string_value(text) + i, bytes - i);
+    }
+    return characters;
+}
+
 /* The text of the request's "body", as JSON, the caller's; NULL when it responded with an error. */
 static json_t *wanted_body(struct http_exchange *exchange, const char *resource) {
     static const char *const allowed[] = {"body", NULL};
@@ -93,11 +103,7 @@ static json_t *wanted_body(struct http_exchange *exchange, const char *resource)
     }
     json_t *text = json_incref(json_object_get(request, "body"));
     json_decref(request);
-    size_t characters = 0, printed = 0, bytes = json_string_length(text);
-    for (size_t i = 0; i < bytes; characters++) {
-        printed += (unsigned char)json_string_value(text)[i] > ' ';
-        i += utf8_sequence(json_string_value(text) + i, bytes - i);
-    }
+    size_t printed, characters = count_characters(text, &printed);
     if (!text) {
         respond_invalid(exchange, resource, "body", "missing_field", "\"body\" wasn't supplied.");
     } else if (!json_is_string(text)) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Files of a repository, which the state has as texts. A folder is where some file is. */
+#include "fake/contents.h"
+
+#include "fake/branches.h"
 #include "fake/fields.h"
 #include "fake/handlers.h"
 #include "fake/response.h"
@@ -23,26 +26,38 @@ static void read_path(const struct http_exchange *exchange, char path[PATH_MAX_B
 }
 
 /* Without a branch, a file is on all of them. A ref that is no branch means the default one. */
-static bool is_on(const struct http_exchange *exchange, const json_t *file, const char *ref) {
+static bool is_on(const json_t *repository, const json_t *file, const char *ref) {
     const char *branch = text_of(file, "branch");
-    const char *wanted = ref ? ref : text_of(exchange->repository, "default_branch");
-    wanted = strncmp(wanted, "refs/heads/", 11) == 0 ? wanted + 11 : wanted;
+    const char *wanted = branch_name(ref ? ref : text_of(repository, "default_branch"));
     return !branch || strcmp(branch, wanted) == 0;
 }
 
-static json_t *find_file(const struct http_exchange *exchange, const char *path, const char *ref) {
+json_t *contents_find(const json_t *repository, const char *path, const char *ref) {
     size_t i;
     json_t *file;
-    json_array_foreach(json_object_get(exchange->repository, "contents"), i, file) {
-        if (strcmp(text_of(file, "path"), path) == 0 && is_on(exchange, file, ref)) {
+    json_array_foreach(json_object_get(repository, "contents"), i, file) {
+        if (strcmp(text_of(file, "path"), path) == 0 && is_on(repository, file, ref)) {
             return file;
         }
     }
     return NULL;
 }
 
-/* The caller's; NULL when it is no base64 of a text. */
-static char *decode(const char *content) {
+void contents_put(json_t *repository, const char *path, const char *ref, const char *text) {
+    json_t *file = contents_find(repository, path, ref);
+    const char *branch = ref ? branch_name(ref) : NULL;
+    if (!file) {
+        file = list_add(json_object_get(repository, "contents"),
+                        json_pack("{s:s, s:s*}", "path", path, "branch", branch));
+    }
+    json_object_set_new(file, "text", json_string(text));
+}
+
+void contents_remove(json_t *repository, json_t *file) {
+    list_remove(json_object_get(repository, "contents"), file);
+}
+
+char *contents_decode(const char *content) {
     struct base64_decode_ctx decoder;
     size_t bytes = strlen(content), decoded = BASE64_DECODE_LENGTH(bytes);
     char *text = malloc(decoded + 1);
@@ -121,7 +136,7 @@ static void respond_folder(struct http_exchange *exchange, const char *folder, c
         const char *path = text_of(file, "path");
         bool below = folder_bytes == 0 ||
                      (strncmp(path, folder, folder_bytes) == 0 && path[folder_bytes] == '/');
-        if (!below || !is_on(exchange, file, ref)) {
+        if (!below || !is_on(exchange->repository, file, ref)) {
             continue;
         }
         const char *rest = path + folder_bytes + (folder_bytes > 0 ? 1 : 0);
@@ -146,7 +161,7 @@ void handle_contents_get(struct http_exchange *exchange) {
     AUTO_FREE char *ref = exchange_query(exchange, "ref");
     char path[PATH_MAX_BYTES];
     read_path(exchange, path);
-    const json_t *file = find_file(exchange, path, ref);
+    const json_t *file = contents_find(exchange->repository, path, ref);
     if (file) {
         respond_file(exchange, file);
     } else {
@@ -154,25 +169,42 @@ void handle_contents_get(struct http_exchange *exchange) {
     }
 }
 
-/* The commit of a change. */
-static json_t *shape_change(struct http_exchange *exchange, const json_t *body, const char *path) {
+/* Commits a change to the branch, and shows the commit. */
+static json_t *shape_change(struct http_exchange *exchange, const json_t *body) {
     const char *full_name = text_of(exchange->repository, "full_name");
-    const char *origin = exchange->fake->origin;
-    char seed[PATH_MAX_BYTES + 32], sha[FAKE_SHA_BYTES], tree[FAKE_SHA_BYTES];
-    snprintf(seed, sizeof seed, "%s %" JSON_INTEGER_FORMAT, path, state_new_id(exchange->fake));
-    fake_sha(seed, sha);
+    const char *origin = exchange->fake->origin, *branch = text_of(body, "branch");
+    branch = branch ? branch : text_of(exchange->repository, "default_branch");
+    const json_t *made =
+        branch_commit(exchange->fake, exchange->repository, branch, text_of(body, "message"));
+    const char *sha = text_of(made, "sha");
+    const char *parent = json_string_value(json_array_get(json_object_get(made, "parents"), 0));
+    char tree[FAKE_SHA_BYTES];
     fake_sha(sha, tree);
     json_t *person = json_pack("{s:s, s:s, s:o}", "name", exchange->fake->app_slug, "email",
                                "bot@example.org", "date", fake_now(exchange->fake));
     json_t *commit = json_pack(
-        "{s:s, s:o, s:o, s:o, s:O, s:O, s:O, s:[], s:{s:s, s:o}}", "sha", sha, "node_id",
-        json_sprintf("FAKE_C_%s", sha), "url",
+        "{s:s, s:o, s:o, s:o, s:O, s:O, s:O, s:[{s:s, s:o, s:o}], s:{s:s, s:o}}", "sha", sha,
+        "node_id", json_sprintf("C_%s", sha), "url",
         json_sprintf("%s/repos/%s/git/commits/%s", origin, full_name, sha), "html_url",
         json_sprintf("https://github.com/%s/commit/%s", full_name, sha), "author", person,
-        "committer", person, "message", json_object_get(body, "message"), "parents", "tree", "sha",
-        tree, "url", json_sprintf("%s/repos/%s/git/trees/%s", origin, full_name, tree));
+        "committer", person, "message", json_object_get(body, "message"), "parents", "sha", parent,
+        "url", json_sprintf("%s/repos/%s/git/commits/%s", origin, full_name, parent), "html_url",
+        json_sprintf("https://github.com/%s/commit/%s", full_name, parent), "tree", "sha", tree,
+        "url", json_sprintf("%s/repos/%s/git/trees/%s", origin, full_name, tree));
     json_decref(person);
     return commit;
+}
+
+/* The branch that the change is for, or the default one. */
+static bool branch_is_there(struct http_exchange *exchange, const json_t *body) {
+    const char *branch = text_of(body, "branch");
+    bool is_there = !branch || branch_head(exchange->repository, branch);
+    if (!is_there) {
+        char message[300];
+        snprintf(message, sizeof message, "Branch %.200s not found", branch);
+        respond_error(exchange, 404, message);
+    }
+    return is_there;
 }
 
 /* A change names the file's SHA, so that nobody's change is lost. */
@@ -198,24 +230,19 @@ static bool sha_is_current(struct http_exchange *exchange, const json_t *file, c
 
 static void put_file(struct http_exchange *exchange, const json_t *body, const char *path) {
     const char *branch = text_of(body, "branch");
-    json_t *file = find_file(exchange, path, branch);
-    AUTO_FREE char *text = decode(text_of(body, "content"));
+    json_t *file = contents_find(exchange->repository, path, branch);
+    AUTO_FREE char *text = contents_decode(text_of(body, "content"));
     if (!text) {
         respond_error(exchange, 422, "content is not valid Base64");
         return;
     }
-    if (!sha_is_current(exchange, file, body)) {
+    if (!branch_is_there(exchange, body) || !sha_is_current(exchange, file, body)) {
         return;
     }
-    unsigned status = file ? 200 : 201;
-    if (!file) {
-        file = list_add(json_object_get(exchange->repository, "contents"),
-                        json_pack("{s:s, s:s*}", "path", path, "branch", branch));
-    }
-    json_object_set_new(file, "text", json_string(text));
-    respond_json(exchange, status,
+    contents_put(exchange->repository, path, branch, text);
+    respond_json(exchange, file ? 200 : 201,
                  json_pack("{s:o, s:o}", "content", shape_entry(exchange, path, text), "commit",
-                           shape_change(exchange, body, path)));
+                           shape_change(exchange, body)));
 }
 
 void handle_contents_put(struct http_exchange *exchange) {
@@ -246,14 +273,13 @@ void handle_contents_delete(struct http_exchange *exchange) {
         return;
     }
     read_path(exchange, path);
-    json_t *file = find_file(exchange, path, text_of(body, "branch"));
+    json_t *file = contents_find(exchange->repository, path, text_of(body, "branch"));
     if (!file) {
         respond_error(exchange, 404, "Not Found");
-    } else if (sha_is_current(exchange, file, body)) {
-        list_remove(json_object_get(exchange->repository, "contents"), file);
-        respond_json(
-            exchange, 200,
-            json_pack("{s:n, s:o}", "content", "commit", shape_change(exchange, body, path)));
+    } else if (branch_is_there(exchange, body) && sha_is_current(exchange, file, body)) {
+        contents_remove(exchange->repository, file);
+        respond_json(exchange, 200,
+                     json_pack("{s:n, s:o}", "content", "commit", shape_change(exchange, body)));
     }
     json_decref(body);
 }

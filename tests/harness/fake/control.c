@@ -4,6 +4,7 @@
 #include "fake/control.h"
 
 #include "fake/failures.h"
+#include "fake/graphql_schema.h"
 #include "fake/permission_rules.h"
 #include "fake/rate_limits.h"
 #include "fake/requests.h"
@@ -228,6 +229,10 @@ static void get_permission(struct http_exchange *exchange) {
                            need.level));
 }
 
+static void get_graphql(struct http_exchange *exchange) {
+    respond_json(exchange, 200, graphql_schema_load());
+}
+
 static const struct {
     const char *method, *path;
     void (*handle)(struct http_exchange *exchange);
@@ -241,6 +246,7 @@ static const struct {
                 {"DELETE", "/_fake/fail", delete_failures},
                 {"POST", "/_fake/release", post_release},
                 {"GET", "/_fake/permission", get_permission},
+                {"GET", "/_fake/graphql", get_graphql},
                 {"GET", "/_fake/tokens", get_tokens},
                 {"POST", "/_fake/tokens/expire", post_expire},
                 {"POST", "/_fake/app", post_app},
@@ -260,11 +266,12 @@ void control_exchange(struct http_exchange *exchange) {
             return;
         }
     }
-    respond_json(exchange, 404,
-                 json_pack("{s:s}", "message",
-                           "/_fake/ has requests, state, fail, release, permission, tokens, "
-                           "tokens/expire, "
-                           "app, deliver, deliveries, deliveries/age, deliveries/payload, "
-                           "deliveries/redeliver, settings; their "
-                           "methods are in fake-github.md"));
+    respond_json(
+        exchange, 404,
+        json_pack("{s:s}", "message",
+                  "/_fake/ has requests, state, fail, release, permission, graphql, tokens, "
+                  "tokens/expire, "
+                  "app, deliver, deliveries, deliveries/age, deliveries/payload, "
+                  "deliveries/redeliver, settings; their "
+                  "methods are in fake-github.md"));
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* POST /graphql. The fake executes no document: the state has the responses, and each names the
- * documents and variables that it is for. */
+/* POST /graphql. A response of the state counts first: it names the documents and variables that it
+ * is for. Otherwise the fake executes the document as far as it knows GitHub's schema. */
 #include "fake/graphql.h"
 
+#include "fake/graphql_context.h"
+#include "fake/graphql_parser.h"
+#include "fake/graphql_schema.h"
 #include "fake/handlers.h"
 #include "fake/response.h"
 #include "fake/state.h"
@@ -84,92 +87,6 @@ static json_t *take_entry(struct fake *fake, const char *document, const json_t 
     return NULL;
 }
 
-/* ---- the document: do its brackets close? ---- */
-
-struct reader {
-    const char *at, *line_start;
-    int line;
-};
-
-static void skip(struct reader *reader, size_t bytes) {
-    for (; bytes > 0 && *reader->at; bytes--, reader->at++) {
-        if (*reader->at == '\n') {
-            reader->line++;
-            reader->line_start = reader->at + 1;
-        }
-    }
-}
-
-/* Skips the string, or block string, that starts here. */
-static void skip_string(struct reader *reader) {
-    bool block = strncmp(reader->at, "\"\"\"", 3) == 0;
-    size_t quotes = block ? 3 : 1;
-    skip(reader, quotes);
-    while (*reader->at && strncmp(reader->at, "\"\"\"", quotes) != 0) {
-        skip(reader, *reader->at == '\\' ? 2 : 1);
-    }
-    skip(reader, quotes);
-}
-
-static void respond_errors(struct http_exchange *exchange, const char *message, json_t *locations) {
-    json_t *error = json_pack("{s:s, s:o*}", "message", message, "locations", locations);
-    respond_json(exchange, 200, json_pack("{s:[o]}", "errors", error));
-}
-
-static bool reject_bracket(struct http_exchange *exchange, const struct reader *reader) {
-    static const char *const names[] = {"}", "RCURLY", ")", "RPAREN", "]", "RBRACKET"};
-    int column = (int)(reader->at - reader->line_start) + 1;
-    char message[64];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i += 2) {
-        if (names[i][0] == *reader->at) {
-            snprintf(message, sizeof message, "Parse error on \"%s\" (%s) at [%d, %d]", names[i],
-                     names[i + 1], reader->line, column);
-        }
-    }
-    respond_errors(exchange, message,
-                   json_pack("[{s:i, s:i}]", "line", reader->line, "column", column));
-    return false;
-}
-
-#define DEPTH_MAX 256
-
-static char closing_bracket(char open) {
-    if (open == '{') {
-        return '}';
-    }
-    return open == '(' ? ')' : ']';
-}
-
-/* False when it responded with an error. */
-static bool document_is_whole(struct http_exchange *exchange, const char *document) {
-    struct reader reader = {document, document, 1};
-    char open[DEPTH_MAX];
-    size_t depth = 0;
-    bool any = false;
-    while (*reader.at && depth < DEPTH_MAX) {
-        char c = *reader.at;
-        if (c == '"') {
-            skip_string(&reader);
-            continue;
-        }
-        if (c == '#') {
-            skip(&reader, strcspn(reader.at, "\n"));
-            continue;
-        }
-        if (strchr("{([", c)) {
-            open[depth++] = closing_bracket(c);
-            any = any || c == '{';
-        } else if (strchr("})]", c) && (depth == 0 || open[--depth] != c)) {
-            return reject_bracket(exchange, &reader);
-        }
-        skip(&reader, 1);
-    }
-    if (depth > 0 || !any) {
-        respond_errors(exchange, "Unexpected end of document", json_array());
-    }
-    return depth == 0 && any;
-}
-
 /* ---- the request ---- */
 
 static void respond_entry(struct http_exchange *exchange, const json_t *entry) {
@@ -184,21 +101,120 @@ static void respond_entry(struct http_exchange *exchange, const json_t *entry) {
     respond_json(exchange, 200, response);
 }
 
-static void respond_document(struct http_exchange *exchange, const char *document,
-                             const json_t *variables) {
-    json_t *entry = take_entry(exchange->fake, document, variables);
-    if (entry) {
-        respond_entry(exchange, entry);
-        json_decref(entry);
-        return;
+static void respond_error_text(struct http_exchange *exchange, const char *message,
+                               json_t *locations) {
+    json_t *error = json_pack("{s:s, s:o*}", "message", message, "locations", locations);
+    respond_json(exchange, 200, json_pack("{s:[o]}", "errors", error));
+}
+
+static void respond_unparsed(struct http_exchange *exchange, const struct graphql_parser *parser) {
+    json_t *locations = json_array();
+    if (parser->error_line > 0) {
+        json_array_append_new(locations, json_pack("{s:i, s:i}", "line", parser->error_line,
+                                                   "column", parser->error_column));
     }
+    respond_error_text(exchange, parser->error, locations);
+}
+
+static void respond_without_entry(struct http_exchange *exchange, const char *document) {
     char message[512];
     snprintf(message, sizeof message,
              "The fake GitHub has no response to this document with these variables: put one "
              "into the state's list \"graphql\", such as {\"contains\": \"%.60s\", \"data\": "
              "{}} (see fake-github.md)",
              document + strspn(document, " \t\r\n"));
-    respond_errors(exchange, message, NULL);
+    respond_error_text(exchange, message, NULL);
+}
+
+/* ---- execution ---- */
+
+/* The operation that is wanted; NULL when it responded with an error. */
+static const json_t *find_operation(struct http_exchange *exchange, const json_t *document,
+                                    const char *name) {
+    const json_t *operations = json_object_get(document, "operations");
+    size_t i;
+    json_t *operation;
+    json_array_foreach(operations, i, operation) {
+        const char *given = text_of(operation, "name");
+        if (name ? given && strcmp(given, name) == 0 : json_array_size(operations) == 1) {
+            return operation;
+        }
+    }
+    respond_error_text(
+        exchange, name ? "No operation named by operationName" : "An operation name is required",
+        NULL);
+    return NULL;
+}
+
+/* Does the operation begin with a field that the fake does not execute? */
+static bool has_unknown_root(const struct graphql_context *context) {
+    const char *kind = text_of(context->operation, "kind");
+    const json_t *root =
+        json_object_get(context->schema, strcmp(kind, "mutation") == 0 ? "Mutation" : "Query");
+    size_t i;
+    json_t *selection;
+    json_array_foreach(json_object_get(context->operation, "selections"), i, selection) {
+        const char *field = text_of(selection, "field");
+        if (field && strncmp(field, "__", 2) != 0 &&
+            !json_object_get(json_object_get(root, "fields"), field)) {
+            return true;
+        }
+    }
+    return strcmp(kind, "subscription") == 0;
+}
+
+static void execute(struct graphql_context *context, const char *text, const json_t *variables) {
+    json_t *data = NULL;
+    if (has_unknown_root(context)) {
+        respond_without_entry(context->exchange, text);
+        return;
+    }
+    graphql_validate(context);
+    if (json_array_size(context->errors) == 0) {
+        graphql_variables(context, variables);
+    }
+    if (json_array_size(context->errors) == 0) {
+        data = graphql_execute(context);
+    }
+    json_t *errors = json_array_size(context->errors) > 0 ? context->errors : NULL;
+    respond_json(context->exchange, 200, json_pack("{s:o*, s:O*}", "data", data, "errors", errors));
+}
+
+static void respond_executed(struct http_exchange *exchange, const char *text, json_t *document,
+                             const json_t *body) {
+    const json_t *operation = find_operation(exchange, document, text_of(body, "operationName"));
+    if (!operation) {
+        return;
+    }
+    struct graphql_context context = {.exchange = exchange,
+                                      .schema = graphql_schema_load(),
+                                      .document = document,
+                                      .operation = operation,
+                                      .variables = json_object(),
+                                      .used = json_object(),
+                                      .errors = json_array()};
+    execute(&context, text, json_object_get(body, "variables"));
+    json_decref(context.schema);
+    json_decref(context.variables);
+    json_decref(context.used);
+    json_decref(context.errors);
+}
+
+/* A document that cannot be read is an error, even when the state has a response to it. */
+static void respond_document(struct http_exchange *exchange, const char *text, const json_t *body) {
+    struct graphql_parser parser;
+    json_t *document = graphql_parse(&parser, text);
+    json_t *entry =
+        document ? take_entry(exchange->fake, text, json_object_get(body, "variables")) : NULL;
+    if (!document) {
+        respond_unparsed(exchange, &parser);
+    } else if (entry) {
+        respond_entry(exchange, entry);
+    } else {
+        respond_executed(exchange, text, document, body);
+    }
+    json_decref(entry);
+    json_decref(document);
 }
 
 void handle_graphql(struct http_exchange *exchange) {
@@ -211,14 +227,15 @@ void handle_graphql(struct http_exchange *exchange) {
     const json_t *variables = json_object_get(body, "variables");
     const json_t *name = json_object_get(body, "operationName");
     if (!document || !*document) {
-        respond_errors(exchange, "A query attribute must be specified and must be a string.", NULL);
+        respond_error_text(exchange, "A query attribute must be specified and must be a string.",
+                           NULL);
     } else if (variables && !json_is_object(variables) && !json_is_null(variables)) {
         respond_invalid(exchange, "GraphQL", "variables", "invalid", "variables is not an object");
     } else if (name && !json_is_string(name) && !json_is_null(name)) {
         respond_invalid(exchange, "GraphQL", "operationName", "invalid",
                         "operationName is no string");
-    } else if (document_is_whole(exchange, document)) {
-        respond_document(exchange, document, variables);
+    } else {
+        respond_document(exchange, document, body);
     }
     json_decref(body);
 }

@@ -6,6 +6,7 @@
 #include "fake/handlers.h"
 #include "fake/jwt.h"
 #include "fake/manifest_check.h"
+#include "fake/node_ids.h"
 #include "fake/requests.h"
 #include "fake/response.h"
 #include "fake/shapes.h"
@@ -223,7 +224,7 @@ static void respond_app(struct http_exchange *exchange, json_t *made, const char
     json_t *app = json_pack(
         "{s:I, s:s, s:o, s:o, s:s, s:n, s:O, s:s, s:o, s:s, s:s, s:O?, s:O?, s:s, s:s, s:s?}", "id",
         (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
-        json_sprintf("FAKE_A_%" PRId64, fake->app_id), "owner",
+        node_id("A", (json_int_t)fake->app_id), "owner",
         shape_account(fake, *owner ? owner : "owner-of-the-app"), "name", text_of(manifest, "name"),
         "description", "external_url", json_object_get(manifest, "url"), "client_id",
         "Iv1.0000000000000000", "html_url",

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Reactions to issues and comments. */
+#include "fake/reactions.h"
+
+#include "fake/fields.h"
 #include "fake/handlers.h"
 #include "fake/items.h"
 #include "fake/response.h"
@@ -32,6 +35,19 @@ static json_t *find_own(const json_t *reactions, const char *login, const char *
     return NULL;
 }
 
+json_t *reaction_add(struct fake *fake, json_t *subject, const char *content, bool *is_new) {
+    json_t *reactions = json_object_get(subject, "reactions"), *login = app_login(fake);
+    json_t *reaction = find_own(reactions, json_string_value(login), content);
+    *is_new = !reaction;
+    if (!reaction) {
+        reaction =
+            list_add(reactions, json_pack("{s:I, s:O, s:s, s:o}", "id", state_new_id(fake), "user",
+                                          login, "content", content, "created_at", fake_now(fake)));
+    }
+    json_decref(login);
+    return reaction;
+}
+
 /* Reacts to `subject`, an issue or a comment in the state; NULL when it responded with 404. */
 static void react(struct http_exchange *exchange, json_t *subject) {
     static const char *const allowed[] = {"content", NULL};
@@ -47,20 +63,10 @@ static void react(struct http_exchange *exchange, json_t *subject) {
         json_decref(body);
         return;
     }
-    json_t *reactions = json_object_get(subject, "reactions");
-    json_t *login = app_login(exchange->fake);
-    json_t *reaction = find_own(reactions, json_string_value(login), content);
-    unsigned status = reaction ? 200 : 201;
-    if (!reaction) {
-        char now[FAKE_TIME_MAX];
-        fake_time_text(fake_now_s(exchange->fake), now);
-        reaction = list_add(reactions,
-                            json_pack("{s:I, s:O, s:s, s:s}", "id", state_new_id(exchange->fake),
-                                      "user", login, "content", content, "created_at", now));
-    }
-    json_decref(login);
+    bool is_new;
+    json_t *reaction = reaction_add(exchange->fake, subject, content, &is_new);
     json_decref(body);
-    respond_json(exchange, status, shape_reaction(exchange->fake, reaction));
+    respond_json(exchange, is_new ? 201 : 200, shape_reaction(exchange->fake, reaction));
 }
 
 void handle_issue_reactions_post(struct http_exchange *exchange) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Makes GitHub's JSON objects from the state. */
 #include "fake/shapes.h"
+#include "fake/node_ids.h"
 
 #include "fake/instance.h"
 #include "fake/state.h"
@@ -9,10 +10,6 @@
 
 static json_t *url_of(const struct fake *fake, const char *rest) {
     return json_sprintf("%s%s", fake->origin, rest);
-}
-
-static json_t *node_id(const char *letter, json_int_t id) {
-    return json_sprintf("FAKE_%s_%" JSON_INTEGER_FORMAT, letter, id);
 }
 
 json_t *app_login(const struct fake *fake) {
@@ -223,9 +220,10 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
         json_sprintf("%s%s/comments", fake->origin, path), "html_url",
         json_sprintf("https://github.com/%s/%s/%" JSON_INTEGER_FORMAT, full_name,
                      is_pull ? "pull" : "issues", number),
-        "id", json_object_get(issue, "id"), "node_id", node_id("I", number_of(issue, "id")),
-        "number", json_object_get(issue, "number"), "title", json_object_get(issue, "title"),
-        "body", json_object_get(issue, "body"), "state", json_object_get(issue, "state"), "locked",
+        "id", json_object_get(issue, "id"), "node_id",
+        node_id(is_pull ? "PR" : "I", number_of(issue, "id")), "number",
+        json_object_get(issue, "number"), "title", json_object_get(issue, "title"), "body",
+        json_object_get(issue, "body"), "state", json_object_get(issue, "state"), "locked",
         json_object_get(issue, "locked"), "comments", (int)count_comments(repository, number),
         "created_at", json_object_get(issue, "created_at"), "updated_at",
         json_object_get(issue, "updated_at"), "user", shape_user(fake, text_of(issue, "user")),

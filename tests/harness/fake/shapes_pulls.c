@@ -3,6 +3,7 @@
 #include "fake/shapes_pulls.h"
 
 #include "fake/fields.h"
+#include "fake/node_ids.h"
 #include "fake/shapes.h"
 #include "fake/state.h"
 
@@ -95,7 +96,7 @@ json_t *shape_pull_simple(struct fake *fake, json_t *repository, json_t *pull) {
         json_object_set(shape, same[i], json_object_get(issue, same[i]));
     }
     json_decref(issue);
-    json_object_set_new(shape, "node_id", json_sprintf("FAKE_PR_" NUMBER, number_of(pull, "id")));
+    json_object_set_new(shape, "node_id", node_id("PR", number_of(pull, "id")));
     put_urls(fake, repository, pull, shape);
     put_links(shape);
     json_t *more = json_pack(
@@ -238,7 +239,7 @@ json_t *shape_commit(struct fake *fake, const json_t *repository, const json_t *
     json_decref(person);
     json_object_set_new(inner, "verification", shape_verification(commit));
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sha", sha, "node_id",
-                     json_sprintf("FAKE_C_%s", sha), "url",
+                     json_sprintf("C_%s", sha), "url",
                      json_sprintf("%s/repos/%s/commits/%s", fake->origin, full_name, sha),
                      "html_url", json_sprintf("https://github.com/%s/commit/%s", full_name, sha),
                      "comments_url",
@@ -256,12 +257,11 @@ json_t *shape_review(struct fake *fake, const json_t *repository, const json_t *
     json_t *url = json_sprintf("%s/repos/%s/pulls/" NUMBER, fake->origin, full_name, number);
     json_t *shape = json_pack(
         "{s:I, s:o, s:o, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:{s:{s:O}, s:{s:O}}}", "id", id,
-        "node_id", json_sprintf("FAKE_PRR_" NUMBER, id), "user",
-        shape_user(fake, text_of(review, "user")), "body", json_object_get(review, "body"), "state",
-        json_object_get(review, "state"), "commit_id", json_object_get(review, "commit_id"),
-        "submitted_at", json_object_get(review, "submitted_at"), "html_url", html,
-        "pull_request_url", url, "author_association", "NONE", "_links", "html", "href", html,
-        "pull_request", "href", url);
+        "node_id", node_id("PRR", id), "user", shape_user(fake, text_of(review, "user")), "body",
+        json_object_get(review, "body"), "state", json_object_get(review, "state"), "commit_id",
+        json_object_get(review, "commit_id"), "submitted_at",
+        json_object_get(review, "submitted_at"), "html_url", html, "pull_request_url", url,
+        "author_association", "NONE", "_links", "html", "href", html, "pull_request", "href", url);
     json_decref(html);
     json_decref(url);
     return shape;

@@ -3,6 +3,7 @@
 #include "fake/state_fill.h"
 
 #include "fake/fields.h"
+#include "fake/node_ids.h"
 #include "fake/state.h"
 
 #include <string.h>
@@ -75,11 +76,10 @@ static void fill_branch(json_t *repository, json_t *issue, const char *key, cons
     fill(branch, "sha", json_string(sha));
 }
 
-static void fill_commits(json_t *pull) {
+static void fill_commits(json_t *commits, const char *parent) {
     size_t i;
     json_t *commit;
-    const char *parent = text_of(json_object_get(pull, "base"), "sha");
-    json_array_foreach(json_object_get(pull, "commits"), i, commit) {
+    json_array_foreach(commits, i, commit) {
         fill(commit, "message", json_string("A commit"));
         fill(commit, "author", json_object());
         json_t *author = json_object_get(commit, "author");
@@ -106,7 +106,7 @@ static void fill_pull(struct fake *fake, json_t *repository, json_t *pull) {
     }
     fill_branch(repository, pull, "head", ref);
     fill_branch(repository, pull, "base", text_of(repository, "default_branch"));
-    fill_commits(pull);
+    fill_commits(commits, text_of(json_object_get(pull, "base"), "sha"));
     fill(pull, "draft", json_false());
     fill(pull, "mergeable", json_true());
     fill(pull, "merge_commit_sha", json_null());
@@ -124,6 +124,7 @@ static void fill_pull(struct fake *fake, json_t *repository, json_t *pull) {
         fill(item, "body", json_string(""));
         fill(item, "commit_id", json_incref(json_object_get(json_object_get(pull, "head"), "sha")));
         fill(item, "submitted_at", json_string(LONG_AGO));
+        fill_reactions(fake, item);
     }
 }
 
@@ -202,6 +203,41 @@ static void fill_labels_and_milestones(struct fake *fake, json_t *repository) {
     }
 }
 
+static void fill_discussions(struct fake *fake, json_t *repository) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(filled_list(repository, "discussions"), i, item) {
+        fill_id(fake, item);
+        fill(item, "title", json_string("Untitled"));
+        fill(item, "body", json_string(""));
+        fill(item, "user", json_null());
+        fill(item, "category", json_string("General"));
+        fill(item, "locked", json_false());
+        fill(item, "created_at", json_string(LONG_AGO));
+        fill(item, "updated_at", json_incref(json_object_get(item, "created_at")));
+        fill_reactions(fake, item);
+    }
+    fill_comments(fake, filled_list(repository, "discussion_comments"));
+    json_array_foreach(json_object_get(repository, "discussion_comments"), i, item) {
+        fill(item, "reply_to", json_null());
+    }
+}
+
+/* The default branch is there, with a commit that is made of the names. */
+static void fill_branches(json_t *repository) {
+    const char *name = text_of(repository, "default_branch");
+    json_t *branches = filled_list(repository, "branches");
+    char text[400], sha[FAKE_SHA_BYTES];
+    if (!list_find(branches, "name", name)) {
+        snprintf(text, sizeof text, "%s:%s", text_of(repository, "full_name"), name);
+        fake_sha(text, sha);
+        list_add(branches, json_pack("{s:s, s:s}", "name", name, "sha", sha));
+    }
+    snprintf(text, sizeof text, "%s:", text_of(repository, "full_name"));
+    fake_sha(text, sha);
+    fill_commits(filled_list(repository, "commits"), sha);
+}
+
 void state_fill_repository(struct fake *fake, json_t *repository) {
     fill_id(fake, repository);
     fill(repository, "default_branch", json_string("main"));
@@ -226,6 +262,8 @@ void state_fill_repository(struct fake *fake, json_t *repository) {
     filled_list(repository, "teams");
     fill_labels_and_milestones(fake, repository);
     fill_checks(fake, repository);
+    fill_discussions(fake, repository);
+    fill_branches(repository);
 }
 
 static void fill_user(struct fake *fake, json_t *users, const char *login, json_t *id) {
@@ -248,11 +286,26 @@ static void fill_collaborators(struct fake *fake, json_t *repository, json_t *us
     }
 }
 
+static void fill_projects(struct fake *fake, json_t *projects) {
+    size_t i, k;
+    json_t *project, *item;
+    json_array_foreach(projects, i, project) {
+        if (!json_object_get(project, "id")) {
+            json_object_set_new(project, "id", node_id("PVT", state_new_id(fake)));
+        }
+        fill(project, "title", json_string("Untitled"));
+        json_array_foreach(filled_list(project, "items"), k, item) {
+            fill_id(fake, item);
+            fill(item, "created_at", json_string(LONG_AGO));
+        }
+    }
+}
+
 static void fill_organization(struct fake *fake, json_t *organization, json_t *users) {
     fill_id(fake, organization);
     fill(organization, "base_role", json_string("read"));
     filled_list(organization, "teams");
-    filled_list(organization, "projects");
+    fill_projects(fake, filled_list(organization, "projects"));
     size_t i;
     json_t *member;
     json_array_foreach(filled_list(organization, "members"), i, member) {

@@ -14,8 +14,11 @@ static const char *const names[] = {"full_name", "login", "slug", "number", "id"
 /* Items of these lists have another name. */
 static const struct {
     const char *list, *name;
-} other_names[] = {
-    {"labels", "name"}, {"contents", "path"}, {"files", "filename"}, {"commits", "sha"}};
+} other_names[] = {{"labels", "name"},
+                   {"branches", "name"},
+                   {"contents", "path"},
+                   {"files", "filename"},
+                   {"commits", "sha"}};
 
 static json_t *find_item(const char *key, const json_t *list, const json_t *item) {
     for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++) {

@@ -55,10 +55,17 @@ static const struct schema_key organization_team_keys[] = {
     {"maintainers", NAMES, NULL, false}, {0}};
 static const struct schema organization_team = {"a team", organization_team_keys};
 
+static const struct schema_key project_item_keys[] = {{"id", NUMBER, NULL, false},
+                                                      {"repository", TEXT, NULL, true},
+                                                      {"number", NUMBER, NULL, true},
+                                                      {"created_at", TEXT, NULL, false},
+                                                      {0}};
+static const struct schema project_item = {"an item of a project", project_item_keys};
+
 static const struct schema_key project_keys[] = {{"number", NUMBER, NULL, true},
                                                  {"id", TEXT, NULL, false},
                                                  {"title", TEXT, NULL, false},
-                                                 {"items", TABLES, NULL, false},
+                                                 {"items", TABLES, &project_item, false},
                                                  {0}};
 static const struct schema project = {"a project", project_keys};
 
@@ -122,13 +129,11 @@ static const struct schema_key commit_keys[] = {
     {"verified", YES, NULL, false},    {0}};
 static const struct schema commit = {"a commit", commit_keys};
 
-static const struct schema_key review_keys[] = {{"id", NUMBER, NULL, false},
-                                                {"user", TEXT | NOTHING, NULL, false},
-                                                {"state", TEXT, NULL, false},
-                                                {"body", TEXT, NULL, false},
-                                                {"commit_id", TEXT, NULL, false},
-                                                {"submitted_at", TEXT, NULL, false},
-                                                {0}};
+static const struct schema_key review_keys[] = {
+    {"id", NUMBER, NULL, false},         {"user", TEXT | NOTHING, NULL, false},
+    {"state", TEXT, NULL, false},        {"body", TEXT, NULL, false},
+    {"commit_id", TEXT, NULL, false},    {"reactions", TABLES, &reaction, false},
+    {"submitted_at", TEXT, NULL, false}, {0}};
 static const struct schema review = {"a review", review_keys};
 
 static const struct schema_key issue_keys[] = {{"number", NUMBER, NULL, true},
@@ -223,24 +228,59 @@ static const struct schema_key status_keys[] = {{"id", NUMBER, NULL, false},
                                                 {0}};
 static const struct schema status = {"a status", status_keys};
 
-static const struct schema_key repository_keys[] = {{"full_name", TEXT, NULL, true},
+static const struct schema_key head_keys[] = {
+    {"name", TEXT, NULL, true}, {"sha", TEXT, NULL, true}, {0}};
+static const struct schema head = {"a branch of a repository", head_keys};
+
+static const struct schema_key discussion_keys[] = {{"number", NUMBER, NULL, true},
                                                     {"id", NUMBER, NULL, false},
-                                                    {"private", YES, NULL, false},
-                                                    {"archived", YES, NULL, false},
-                                                    {"former_names", NAMES, NULL, false},
-                                                    {"issues", TABLES, &issue, false},
-                                                    {"comments", TABLES, &comment, false},
-                                                    {"review_comments", TABLES, &comment, false},
-                                                    {"collaborators", TABLES, &collaborator, false},
-                                                    {"teams", TABLES, &team, false},
-                                                    {"default_branch", TEXT, NULL, false},
-                                                    {"labels", TABLES, &label, false},
-                                                    {"milestones", TABLES, &milestone, false},
-                                                    {"contents", TABLES, &content, false},
-                                                    {"check_runs", TABLES, &check_run, false},
-                                                    {"check_suites", TABLES, &check_suite, false},
-                                                    {"statuses", TABLES, &status, false},
+                                                    {"title", TEXT, NULL, false},
+                                                    {"body", TEXT, NULL, false},
+                                                    {"user", TEXT | NOTHING, NULL, false},
+                                                    {"category", TEXT, NULL, false},
+                                                    {"locked", YES, NULL, false},
+                                                    {"created_at", TEXT, NULL, false},
+                                                    {"updated_at", TEXT, NULL, false},
+                                                    {"reactions", TABLES, &reaction, false},
                                                     {0}};
+static const struct schema discussion = {"a discussion", discussion_keys};
+
+static const struct schema_key discussion_comment_keys[] = {
+    {"id", NUMBER, NULL, false},
+    {"discussion", NUMBER, NULL, true},
+    {"reply_to", NUMBER | NOTHING, NULL, false},
+    {"body", TEXT, NULL, false},
+    {"user", TEXT | NOTHING, NULL, false},
+    {"created_at", TEXT, NULL, false},
+    {"updated_at", TEXT, NULL, false},
+    {"reactions", TABLES, &reaction, false},
+    {0}};
+static const struct schema discussion_comment = {"a comment of a discussion",
+                                                 discussion_comment_keys};
+
+static const struct schema_key repository_keys[] = {
+    {"full_name", TEXT, NULL, true},
+    {"id", NUMBER, NULL, false},
+    {"private", YES, NULL, false},
+    {"archived", YES, NULL, false},
+    {"former_names", NAMES, NULL, false},
+    {"issues", TABLES, &issue, false},
+    {"comments", TABLES, &comment, false},
+    {"review_comments", TABLES, &comment, false},
+    {"collaborators", TABLES, &collaborator, false},
+    {"teams", TABLES, &team, false},
+    {"default_branch", TEXT, NULL, false},
+    {"labels", TABLES, &label, false},
+    {"milestones", TABLES, &milestone, false},
+    {"contents", TABLES, &content, false},
+    {"check_runs", TABLES, &check_run, false},
+    {"check_suites", TABLES, &check_suite, false},
+    {"statuses", TABLES, &status, false},
+    {"branches", TABLES, &head, false},
+    {"commits", TABLES, &commit, false},
+    {"discussions", TABLES, &discussion, false},
+    {"discussion_comments", TABLES, &discussion_comment, false},
+    {0}};
 static const struct schema repository = {"one of github.repositories", repository_keys};
 
 /* -- the rest -- */

@@ -3,6 +3,7 @@
 #include "fake/fields.h"
 #include "fake/handlers.h"
 #include "fake/items.h"
+#include "fake/node_ids.h"
 #include "fake/pagination.h"
 #include "fake/response.h"
 #include "fake/shapes.h"
@@ -23,7 +24,7 @@ static json_t *shape_status(struct http_exchange *exchange, const json_t *status
         json_pack("{s:o, s:o, s:o}", "url",
                   json_sprintf("%s/repos/%s/statuses/%s", fake->origin,
                                text_of(exchange->repository, "full_name"), text_of(status, "sha")),
-                  "node_id", json_sprintf("FAKE_SC_" NUMBER, id), "avatar_url",
+                  "node_id", node_id("SC", id), "avatar_url",
                   json_string("https://avatars.githubusercontent.com/in/1?v=4"));
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         json_object_set(shape, same[i], json_object_get(status, same[i]));

@@ -2,6 +2,7 @@
 /* Teams of an organization and their members. */
 #include "fake/handlers.h"
 #include "fake/items.h"
+#include "fake/node_ids.h"
 #include "fake/pagination.h"
 #include "fake/response.h"
 #include "fake/shapes.h"
@@ -32,14 +33,13 @@ static json_t *shape_team(const struct fake *fake, const json_t *organization, c
     json_int_t id = name_id(slug);
     json_t *url = json_sprintf("%s/organizations/" NUMBER "/team/" NUMBER, fake->origin,
                                number_of(organization, "id"), id);
-    json_t *shape =
-        json_pack("{s:I, s:o, s:s, s:s, s:s?, s:s, s:s, s:s, s:O, s:o, s:o, s:o, s:n}", "id", id,
-                  "node_id", json_sprintf("FAKE_T_" NUMBER, id), "name", name ? name : slug, "slug",
-                  slug, "description", description, "privacy", "closed", "notification_setting",
-                  "notifications_enabled", "permission", "pull", "url", url, "html_url",
-                  json_sprintf("https://github.com/orgs/%s/teams/%s", login, slug), "members_url",
-                  json_sprintf("%s/members{/member}", json_string_value(url)), "repositories_url",
-                  json_sprintf("%s/repos", json_string_value(url)), "parent");
+    json_t *shape = json_pack(
+        "{s:I, s:o, s:s, s:s, s:s?, s:s, s:s, s:s, s:O, s:o, s:o, s:o, s:n}", "id", id, "node_id",
+        node_id("T", id), "name", name ? name : slug, "slug", slug, "description", description,
+        "privacy", "closed", "notification_setting", "notifications_enabled", "permission", "pull",
+        "url", url, "html_url", json_sprintf("https://github.com/orgs/%s/teams/%s", login, slug),
+        "members_url", json_sprintf("%s/members{/member}", json_string_value(url)),
+        "repositories_url", json_sprintf("%s/repos", json_string_value(url)), "parent");
     json_decref(url);
     return shape;
 }

@@ -59,7 +59,7 @@ struct bench_result {
     /* Including the warm-up. */
     size_t sent;
     /* Counted responses; rejected: any status but 2xx. */
-    size_t answers, rejected;
+    size_t responses, rejected;
 };
 
 struct bench_result bench_load(const struct bench_load_options *options,

@@ -311,6 +311,8 @@ def measure_comments(begin, latency_ms):
         sent = max(figures["sent"], 1)
         figures["cpu_s_per_1000"] = (later - seconds) / sent * 1000
         figures["disk_kib"] = (written_later - written) / sent / 1024
+        if not figures["per_second"]:
+            raise SystemExit("bench: no delivery led to a comment")
         return figures
 
 

@@ -25,7 +25,8 @@
 static const char usage[] =
     "Usage: bench_broker [--installations N] [--latency-ms N] [--seconds N]\n"
     "\n"
-    "Each installation (1000) has one request under way at a time, at a local GitHub that answers\n"
+    "Each installation (1000) has one request under way at a time, at a local GitHub that "
+    "responds\n"
     "after the latency (100). Measured twice for so many seconds (5): undisturbed, and while one\n"
     "more installation waits for a rate limit with requests that go on coming.\n";
 
@@ -62,10 +63,10 @@ static int64_t now_us(void) {
 
 static void *sign(void *context) {
     struct bench *bench = context;
-    struct supervisor_message question;
-    while (recv(bench->fds[1], &question, sizeof question, 0) == (ssize_t)sizeof question) {
-        struct supervisor_reply answer = {.ok = 1, .text = "benchmark"};
-        send(bench->fds[1], &answer, sizeof answer, MSG_NOSIGNAL);
+    struct supervisor_message request;
+    while (recv(bench->fds[1], &request, sizeof request, 0) == (ssize_t)sizeof request) {
+        struct supervisor_reply response = {.ok = 1, .text = "benchmark"};
+        send(bench->fds[1], &response, sizeof response, MSG_NOSIGNAL);
     }
     return NULL;
 }
@@ -192,7 +193,7 @@ static void run(struct bench *bench) {
     setrlimit(RLIMIT_NOFILE, &files);
     struct github github = github_start(bench->latency_ms);
     set_up(bench, github.port);
-    printf("%u installations, each with one request under way; an answer takes %lld ms: at "
+    printf("%u installations, each with one request under way; a response takes %lld ms: at "
            "most %.0f requests/s\n",
            bench->installations, (long long)bench->latency_ms,
            bench->installations * 1000.0 / (double)(bench->latency_ms ? bench->latency_ms : 1));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A plugin that answers every delivery of the benchmarks with one comment, which has its GUID. */
+/* A plugin that responds to every delivery of the benchmarks with one comment, which has its GUID.
+ */
 #include "events.h"
 
 #include <string.h>

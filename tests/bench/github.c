@@ -19,11 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define QUESTION_MAX 8192
+#define REQUEST_MAX 8192
 
+/* The app, its bot user, and a comment have what the host reads of each. */
 static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                          "X-RateLimit-Limit: 5000\r\nX-RateLimit-Remaining: 4999\r\n"
-                         "Content-Length: 11\r\n\r\n{\"ok\":true}";
+                         "Content-Length: 23\r\n\r\n{\"id\":1,\"slug\":\"bench\"}";
 static const char limited[] = "HTTP/1.1 403 Forbidden\r\nRetry-After: 600\r\n"
                               "Content-Length: 2\r\n\r\n{}";
 static const char token_body[] =
@@ -33,10 +34,10 @@ struct connection {
     int fd;
     size_t bytes;
     int64_t due_ms;
-    const char *answer;
+    const char *response;
     bool waits;
     TAILQ_ENTRY(connection) link, all_link;
-    char question[QUESTION_MAX + 1];
+    char request[REQUEST_MAX + 1];
 };
 
 TAILQ_HEAD(connections, connection);
@@ -91,16 +92,16 @@ static void take(struct github_server *server) {
 
 /* The request is complete: its response waits for the latency. */
 static void understand(struct github_server *server, struct connection *connection) {
-    const char *question = connection->question;
-    bool token = strstr(question, "/access_tokens ") != NULL;
+    const char *request = connection->request;
+    bool token = strstr(request, "/access_tokens ") != NULL;
     server->report.requests++;
     server->report.tokens += token;
     if (server->on_request) {
-        server->on_request(server->context, question);
+        server->on_request(server->context, request);
     }
-    connection->answer = strstr(question, " /limited/") ? limited : ok;
+    connection->response = strstr(request, " /limited/") ? limited : ok;
     if (token) {
-        connection->answer = server->token;
+        connection->response = server->token;
     }
     connection->bytes = 0;
     connection->due_ms = clock_monotonic_ms() + server->latency_ms;
@@ -109,8 +110,8 @@ static void understand(struct github_server *server, struct connection *connecti
 }
 
 static void hear(struct github_server *server, struct connection *connection) {
-    ssize_t got = recv(connection->fd, connection->question + connection->bytes,
-                       QUESTION_MAX - connection->bytes, 0);
+    ssize_t got = recv(connection->fd, connection->request + connection->bytes,
+                       REQUEST_MAX - connection->bytes, 0);
     if (got <= 0) {
         if (got == 0 || errno != EAGAIN) {
             hang_up(server, connection);
@@ -118,23 +119,23 @@ static void hear(struct github_server *server, struct connection *connection) {
         return;
     }
     connection->bytes += (size_t)got;
-    connection->question[connection->bytes] = '\0';
-    const char *end = strstr(connection->question, "\r\n\r\n");
-    const char *length = strcasestr(connection->question, "\r\nContent-Length:");
+    connection->request[connection->bytes] = '\0';
+    const char *end = strstr(connection->request, "\r\n\r\n");
+    const char *length = strcasestr(connection->request, "\r\nContent-Length:");
     size_t body_bytes = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
-    if (end && connection->bytes >= (size_t)(end - connection->question) + 4 + body_bytes) {
+    if (end && connection->bytes >= (size_t)(end - connection->request) + 4 + body_bytes) {
         understand(server, connection);
     }
 }
 
-static void answer_due(struct github_server *server) {
+static void respond_due(struct github_server *server) {
     int64_t now_ms = clock_monotonic_ms();
     struct connection *connection;
     while ((connection = TAILQ_FIRST(&server->due)) && connection->due_ms <= now_ms) {
         TAILQ_REMOVE(&server->due, connection, link);
         connection->waits = false;
-        size_t bytes = strlen(connection->answer);
-        if (send(connection->fd, connection->answer, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) {
+        size_t bytes = strlen(connection->response);
+        if (send(connection->fd, connection->response, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) {
             hang_up(server, connection);
         }
     }
@@ -160,7 +161,7 @@ static bool step(struct github_server *server, int wait_ms) {
             hear(server, context);
         }
     }
-    answer_due(server);
+    respond_due(server);
     return ended;
 }
 

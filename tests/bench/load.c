@@ -27,7 +27,7 @@
 
 struct connection {
     int fd;
-    char head[1024], answer[2048];
+    char head[1024], response[2048];
     size_t head_bytes, sent, got;
     const struct bench_body *body;
     double began;
@@ -101,19 +101,19 @@ static void begin(struct load *load, struct connection *connection, double at) {
     send_more(connection);
 }
 
-/* The length of a whole answer; 0 when more must come. */
+/* The length of a whole response; 0 when more must come. */
 static size_t whole(const struct connection *connection) {
-    const char *end = strstr(connection->answer, "\r\n\r\n");
-    const char *length = strcasestr(connection->answer, "\r\nContent-Length:");
+    const char *end = strstr(connection->response, "\r\n\r\n");
+    const char *length = strcasestr(connection->response, "\r\nContent-Length:");
     if (!end || !length) {
         return 0;
     }
-    size_t bytes = (size_t)(end + 4 - connection->answer) + strtoul(length + 17, NULL, 10);
+    size_t bytes = (size_t)(end + 4 - connection->response) + strtoul(length + 17, NULL, 10);
     return connection->got >= bytes ? bytes : 0;
 }
 
 static void note_status(struct load *load, const struct connection *connection) {
-    if (strncmp(connection->answer, "HTTP/1.1 20", 11) != 0) {
+    if (strncmp(connection->response, "HTTP/1.1 20", 11) != 0) {
         load->rejected++;
     }
 }
@@ -197,8 +197,8 @@ void bench_on_request(void *context, const char *request) {
 
 static void receive(struct load *load, struct connection *connection) {
     for (;;) {
-        ssize_t got = recv(connection->fd, connection->answer + connection->got,
-                           sizeof connection->answer - 1 - connection->got, MSG_DONTWAIT);
+        ssize_t got = recv(connection->fd, connection->response + connection->got,
+                           sizeof connection->response - 1 - connection->got, MSG_DONTWAIT);
         if (got < 0 && errno == EAGAIN) {
             return;
         }
@@ -206,7 +206,7 @@ static void receive(struct load *load, struct connection *connection) {
             bench_fail("the server hung up: %s", got < 0 ? strerror(errno) : "end of file");
         }
         connection->got += (size_t)got;
-        connection->answer[connection->got] = '\0';
+        connection->response[connection->got] = '\0';
         if (whole(connection)) {
             note_status(load, connection);
             connection->responded = true;
@@ -261,7 +261,7 @@ static void run(struct load *load) {
         int n = epoll_wait(load->epoll_fd, events, 64, wait_ms);
         waited_ms = n > 0 ? 0 : waited_ms + wait_ms;
         if (waited_ms >= STALL_MS) {
-            bench_fail("no answer for %d s", STALL_MS / 1000);
+            bench_fail("no response for %d s", STALL_MS / 1000);
         }
         for (int i = 0; i < n; i++) {
             struct connection *connection = events[i].data.ptr;
@@ -309,7 +309,7 @@ struct bench_result bench_load(const struct bench_load_options *options,
                                   .p99_ms = percentile(&load, 0.99),
                                   .p999_ms = percentile(&load, 0.999),
                                   .sent = load.n_sent,
-                                  .answers = load.n_ms,
+                                  .responses = load.n_ms,
                                   .rejected = load.rejected};
     for (unsigned i = 0; i < options->connections; i++) {
         close(load.connections[i].fd);

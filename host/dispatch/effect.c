@@ -680,6 +680,11 @@ static void begin_again(struct call *call, struct run *run, const struct http_ca
     if (call->effect.comments_url) {
         call->effect.page = 1;
         search(call);
+    } else if ((is_post(call) || request->adds) && !repeatable) {
+        call_fail(call, SNEK_E_IN_DOUBT,
+                  "an earlier attempt may have sent this request already, and repeating it "
+                  "might do it twice: see whether it happened, then discard the run; or let "
+                  "the plugin say SNEK_REQUEST_REPEATABLE");
     } else if (strcmp(call->broker.method, "PATCH") == 0 && !repeatable &&
                clock_wall_ms() - call->entry->record.at_ms > PATCH_AGE_MAX_MS) {
         call_fail(
@@ -687,11 +692,6 @@ static void begin_again(struct call *call, struct run *run, const struct http_ca
             "an attempt more than 10 minutes ago may have sent this request already, and "
             "repeating it might undo what people changed since: see whether it happened, then "
             "discard the run; or let the plugin say SNEK_REQUEST_REPEATABLE");
-    } else if (is_post(call) && !repeatable) {
-        call_fail(call, SNEK_E_IN_DOUBT,
-                  "an earlier attempt may have sent this request already, and repeating it "
-                  "might do it twice: see whether it happened, then discard the run; or let "
-                  "the plugin say SNEK_REQUEST_REPEATABLE");
     } else {
         send_effect(call);
     }

@@ -136,6 +136,8 @@ enum frame_http_flag {
     FRAME_HTTP_ANNOUNCED = 2,
     /* A redirect is the response itself: the host does not follow it. */
     FRAME_HTTP_NO_FOLLOW = 4,
+    /* The plugin declared that each repetition adds something. */
+    FRAME_HTTP_ADDS = 8,
 };
 
 enum frame_sandbox { FRAME_SANDBOX_BEST, FRAME_SANDBOX_STRICT, FRAME_SANDBOX_OFF };

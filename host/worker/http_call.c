@@ -333,8 +333,12 @@ static const char *body_problem(const struct snek_request *r) {
 
 /* NULL, or the first problem of the request. */
 static const char *request_problem(const struct snek_request *r) {
-    if (r->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
+    const uint32_t both = SNEK_REQUEST_REPEATABLE | SNEK_REQUEST_ADDS;
+    if (r->flags & ~both) {
         return "its flags are not known to this host";
+    }
+    if ((r->flags & both) == both) {
+        return "its flags contradict each other: a request that adds is not repeatable";
     }
     if (!r->method || !is_method(r->method)) {
         return "its method is not GET, HEAD, PUT, POST, PATCH or DELETE";
@@ -376,6 +380,7 @@ int32_t http_call_build(struct run *run, const struct snek_request *request,
         return run_fail(run, SNEK_E_INVALID, "the request cannot be sent: %s", problem);
     }
     call->repeatable = copy.flags & SNEK_REQUEST_REPEATABLE;
+    call->adds = copy.flags & SNEK_REQUEST_ADDS;
     call->method = copy.method;
     call->accept = copy.accept ? copy.accept : "";
     call->content_type = copy.content_type ? copy.content_type : "";

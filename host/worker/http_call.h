@@ -15,7 +15,7 @@ struct run;
 
 /* Texts are never NULL; "" is none. */
 struct http_call {
-    bool repeatable, no_follow;
+    bool repeatable, adds, no_follow;
     /* The plugin's texts, borrowed. */
     const char *method, *accept, *content_type, *repository, *once;
     /* The plugin's, or in `json`. */

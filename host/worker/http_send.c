@@ -35,6 +35,7 @@ static int32_t exchange(struct run *run, const struct http_call *http, struct ca
     }
     const char *url = http->url.data, *headers = http->headers.data;
     unsigned flags = http->repeatable ? FRAME_HTTP_REPEATABLE : 0;
+    flags |= http->adds ? FRAME_HTTP_ADDS : 0;
     flags |= is_announced(run, url) ? FRAME_HTTP_ANNOUNCED : 0;
     flags |= http->no_follow ? FRAME_HTTP_NO_FOLLOW : 0;
     frame_begin(&writer, &buffer, FRAME_HTTP_CALL, run_handle(run), call.request);

@@ -161,49 +161,16 @@ static const char *check_json(struct run *run, const struct snek_check *check,
 
 /* ---- making and updating it ---- */
 
-/* Repeatable: the check run is the plugin's own, and shows the same again. Only annotations are
- * added to it each time, so make() and send_once() look for them first. */
-static int32_t update(struct run *run, int64_t id, const char *json) {
+static int32_t patch(struct run *run, int64_t id, const char *json, uint32_t flags) {
     struct snek_run *shown = run_shown(run);
     return snek_request(shown, "PATCH", CHECKS_URL "/{id}",
                         .parameters = {{"id", snek_print(shown, "%" PRId64, id)}}, .json = json,
-                        .flags = SNEK_REQUEST_REPEATABLE);
+                        .flags = flags);
 }
 
-static int32_t post(struct run *run, const char *json, int64_t *id) {
-    struct snek_run *shown = run_shown(run);
-    struct snek_response *response = NULL;
-    int32_t result = snek_request(shown, "POST", CHECKS_URL, .json = json,
-                                  .flags = SNEK_REQUEST_REPEATABLE, .response = &response);
-    *id = result == 0 ? snek_response_integer(shown, response, "id", 0) : 0;
-    snek_free_response(shown, response);
-    return result;
-}
-
-/* Must this show be a new check run? GitHub adds to the annotations that a check run has. */
-static bool must_make(const struct found *found, unsigned annotations_count) {
-    return found->id == 0 || (found->annotated && annotations_count > 0);
-}
-
-/* Only one run may go on from here. An earlier attempt or another run may have made it just before,
- * so this looks again. After that it is right to repeat a request in doubt. */
-static int32_t make(struct run *run, const struct snek_check *check, const char *annotations,
-                    unsigned count, int64_t *id) {
-    char name[sizeof STORE_RESERVED + 32];
-    struct found found;
-    uint64_t hash = hash_text(hash_text(HASH_BEGIN, check->head_sha), check->name);
-    snprintf(name, sizeof name, STORE_RESERVED "check %016" PRIx64,
-             hash_text(hash, check->external_id));
-    int32_t result = item_reserve(run, name, "the same check run");
-    result = result < 0 ? result : find(run, check, &found);
-    if (result < 0) {
-        return result;
-    }
-    if (must_make(&found, count)) {
-        return post(run, check_json(run, check, annotations, true), id);
-    }
-    *id = found.id;
-    return update(run, found.id, check_json(run, check, annotations, false));
+/* Repeatable: the check run is the plugin's own, and shows the same again. */
+static int32_t update(struct run *run, int64_t id, const char *json) {
+    return patch(run, id, json, SNEK_REQUEST_REPEATABLE);
 }
 
 /* How many annotations the check run has at GitHub. */
@@ -219,11 +186,84 @@ static int32_t count_annotations(struct run *run, int64_t id, int64_t *count) {
     return result;
 }
 
-/* An earlier attempt may have sent them, and lost the response. */
-static int32_t send_once(struct run *run, int64_t id, const char *json, int64_t count_after) {
-    int64_t count = 0;
-    int32_t result = run_attempt(run) > 1 ? count_annotations(run, id, &count) : 0;
-    return result < 0 || count >= count_after ? result : update(run, id, json);
+/* Updates with annotations; then the check run has `count_after`. An earlier attempt may have sent
+ * them, and lost the response. The host replays what that attempt saw before, and makes this look
+ * anew. `without`: what is left to send then, or NULL. */
+static int32_t annotate(struct run *run, int64_t id, const char *json, const char *without,
+                        int64_t count_after) {
+    int64_t count;
+    int32_t result = patch(run, id, json, SNEK_REQUEST_ADDS);
+    if (result != SNEK_E_IN_DOUBT) {
+        return result;
+    }
+    result = count_annotations(run, id, &count);
+    if (result < 0) {
+        return result;
+    }
+    const char *left = count >= count_after ? without : json;
+    return left ? update(run, id, left) : 0;
+}
+
+static int32_t show(struct run *run, const struct snek_check *check, const char *annotations,
+                    unsigned count, int64_t id) {
+    const char *json = check_json(run, check, annotations, false);
+    return count == 0 ? update(run, id, json)
+                      : annotate(run, id, json, check_json(run, check, "[]", false), count);
+}
+
+static int32_t post(struct run *run, const char *json, uint32_t flags, int64_t *id) {
+    struct snek_run *shown = run_shown(run);
+    struct snek_response *response = NULL;
+    int32_t result = snek_request(shown, "POST", CHECKS_URL, .json = json, .flags = flags,
+                                  .response = &response);
+    *id = result == 0 ? snek_response_integer(shown, response, "id", 0) : 0;
+    snek_free_response(shown, response);
+    return result;
+}
+
+/* Must this show be a new check run? GitHub adds to the annotations that a check run has. */
+static bool must_make(const struct found *found, unsigned annotations_count) {
+    return found->id == 0 || (found->annotated && annotations_count > 0);
+}
+
+/* An earlier attempt may have made it, and lost the response. The host replays what that attempt
+ * saw before, and makes this look anew. A check run that is newer than `before` is the lost one,
+ * with its annotations: only this run may make one now. */
+static int32_t make_after_doubt(struct run *run, const struct snek_check *check, const char *json,
+                                struct found before, int64_t *id) {
+    struct found now;
+    int32_t result = find(run, check, &now);
+    if (result < 0) {
+        return result;
+    }
+    if (now.id <= before.id) {
+        return post(run, json, SNEK_REQUEST_REPEATABLE, id);
+    }
+    *id = now.id;
+    return show(run, check, "[]", 0, now.id);
+}
+
+/* Only one run may go on from here. Another one may have made it just before, so this looks
+ * again. */
+static int32_t make(struct run *run, const struct snek_check *check, const char *annotations,
+                    unsigned count, int64_t *id) {
+    char name[sizeof STORE_RESERVED + 32];
+    struct found found;
+    uint64_t hash = hash_text(hash_text(HASH_BEGIN, check->head_sha), check->name);
+    snprintf(name, sizeof name, STORE_RESERVED "check %016" PRIx64,
+             hash_text(hash, check->external_id));
+    int32_t result = item_reserve(run, name, "the same check run");
+    result = result < 0 ? result : find(run, check, &found);
+    if (result < 0) {
+        return result;
+    }
+    if (must_make(&found, count)) {
+        const char *json = check_json(run, check, annotations, true);
+        result = post(run, json, 0, id);
+        return result == SNEK_E_IN_DOUBT ? make_after_doubt(run, check, json, found, id) : result;
+    }
+    *id = found.id;
+    return show(run, check, annotations, count, found.id);
 }
 
 /* Sends the annotations that did not fit into the first request. */
@@ -241,7 +281,7 @@ static int32_t send_more(struct run *run, const struct snek_check *check, int64_
         if (count > 0) {
             const char *output = output_json(run, check, annotations);
             sent += count;
-            result = send_once(run, id, snek_json(shown, "{'output':%s}", output), sent);
+            result = annotate(run, id, snek_json(shown, "{'output':%s}", output), NULL, sent);
         }
     }
     return result;
@@ -280,7 +320,7 @@ static int32_t check_set(struct snek_run *shown, const struct snek_check *given)
         result = make(run, &check, first, count, &id);
     } else {
         id = found.id;
-        result = update(run, id, check_json(run, &check, first, false));
+        result = show(run, &check, first, count, id);
     }
     if (result == 0 && check.id) {
         *check.id = id;

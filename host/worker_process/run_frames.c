@@ -27,6 +27,7 @@ static int parse_http_call(const struct run_frames *frames, const struct frame_h
     struct http_call request = {.run = head->run, .request = head->request};
     uint64_t flags = frame_get_number(reader);
     request.repeatable = flags & FRAME_HTTP_REPEATABLE;
+    request.adds = flags & FRAME_HTTP_ADDS;
     request.announced = flags & FRAME_HTTP_ANNOUNCED;
     request.no_follow = flags & FRAME_HTTP_NO_FOLLOW;
     request.method = frame_get_text(reader, 10);
@@ -37,7 +38,8 @@ static int parse_http_call(const struct run_frames *frames, const struct frame_h
     request.repository = frame_get_text(reader, FRAME_NAME_MAX * 2);
     request.once = frame_get_text(reader, FRAME_NAME_MAX);
     request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
-    uint64_t known = FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED | FRAME_HTTP_NO_FOLLOW;
+    uint64_t known =
+        FRAME_HTTP_REPEATABLE | FRAME_HTTP_ADDS | FRAME_HTTP_ANNOUNCED | FRAME_HTTP_NO_FOLLOW;
     if (!frames->handlers->on_http_call || frame_read_end(reader) < 0 || (flags & ~known) ||
         has_nul(&request)) {
         return -1;

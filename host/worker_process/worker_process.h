@@ -38,7 +38,7 @@ struct worker_process;
 struct http_call {
     uint64_t run, request;
     /* enum frame_http_flag. */
-    bool repeatable, announced, no_follow;
+    bool repeatable, adds, announced, no_follow;
     struct frame_text method, url, accept, content_type, headers, repository, once, body;
 };
 

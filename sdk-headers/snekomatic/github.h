@@ -49,7 +49,11 @@ enum snek_request_flag {
      * After a crash, nobody knows whether a request without a response has reached GitHub. The host
      * then repeats a PUT, PATCH or DELETE, and it looks for a comment before it posts it again. Any
      * other POST and a GraphQL mutation fail with SNEK_E_IN_DOUBT, unless this flag is set. */
-    SNEK_REQUEST_REPEATABLE = 1
+    SNEK_REQUEST_REPEATABLE = 1,
+    /* Each repetition adds something: for example, a PATCH of a check run adds its annotations to
+     * those that are there. In doubt, such a PUT, PATCH or DELETE fails with SNEK_E_IN_DOUBT, like
+     * a POST. */
+    SNEK_REQUEST_ADDS = 2
 };
 
 /* The most parameters, and the most parts of the query, of one request. */

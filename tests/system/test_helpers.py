@@ -140,12 +140,13 @@ def test_two_runs_at_once_make_one_check_run(fake, checks):
 @pytest.mark.parametrize("found", [True, False])
 def test_a_check_run_whose_response_was_lost_is_looked_for(fake, checks, found):
     list_checks(fake)
-    fake.fail(method="POST", path=CHECKS, drop=True, times=1)
+    fake.fail(method="POST", path=CHECKS, drop=True, delay_ms=600000, times=1)
     delivery = edited(checks, "first")
-    checks.wait_log(msg="retry", delivery=delivery)
+    snek.wait_until(lambda: fake.requests(method="POST", path=CHECKS), "the first check run")
     fake.fail_no_more()
     list_checks(fake, *([5] if found else []))
     fake.fail(method="POST", path=CHECKS, status=201, body={"id": 6}, times=1)
     fake.fail(method="PATCH", path=CHECKS + "/5", status=200, body={"id": 5}, times=1)
+    fake.release()
     checks.wait_log(msg="done", delivery=delivery)
     assert made(fake) == [("POST", "first"), ("PATCH" if found else "POST", "first")]

@@ -190,8 +190,11 @@ static const struct {
     {"\"method\":\"NULL\",\"url\":\"/\"",
      "the request cannot be sent: its method is not GET, HEAD, PUT, POST, PATCH or "
      "DELETE"},
-    {"\"method\":\"GET\",\"url\":\"/\",\"flags\":2",
+    {"\"method\":\"GET\",\"url\":\"/\",\"flags\":4",
      "the request cannot be sent: its flags are not known to this host"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"flags\":3",
+     "the request cannot be sent: its flags contradict each other: a request that adds is not "
+     "repeatable"},
     {"\"method\":\"GET\",\"url\":\"/\",\"bytes\":8",
      "the request's bytes are 8: set it to sizeof(struct snek_request)"},
     {"\"method\":\"GET\",\"url\":\"/\",\"json\":{}",

@@ -59,4 +59,12 @@ if len(sys.argv) > 2:
         missing = [one for one in functions((sdk.HEADERS / "snekomatic" / name).read_text())
                    if one.replace("_", "\\_") not in page]
         tap.ok(not missing, f"the man page has the calls of {name}", missing)
+    # The services' tables are for hosts, and the inline functions are what plugins call.
+    hidden = re.compile(r".*_(service|SERVICE|REVISION)|SNEK_ABI_\w+|SNEK_(PRINTF|EXPORT|EXTERN_C)"
+                        r"|SNEK_(REQUEST|GRAPHQL|ENTRY_SYMBOL)")
+    plain = page.replace("\\", "")
+    for path in sdk.all_headers():
+        missing = [one for one in public_names(path.read_text()) if not hidden.fullmatch(one)
+                   and not re.search(rf"\b{one}\b", plain)]
+        tap.ok(not missing, f"the man page has the names of {path.name}", missing)
 tap.done()

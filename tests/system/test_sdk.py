@@ -58,10 +58,12 @@ def test_all_that_is_installed_is_below_the_prefix(installed):
     names = {str(path.relative_to(installed.prefix)) for path in files}
     for wanted in (r"bin/snekomatic", r"bin/snekomatic-test", r".*/snekomatic-worker",
                    r"include/snekomatic/snekomatic\.h", r".*/pkgconfig/snekomatic\.pc",
-                   r".*/snekomatic/(hello|invite|ping|welcome)\.so",
+                   r".*/snekomatic/dco\.so", r".*/snekomatic/hello\.so", r".*/snekomatic/invite\.so",
+                   r".*/snekomatic/ping\.so", r".*/snekomatic/stale\.so", r".*/snekomatic/welcome\.so",
                    r"share/snekomatic/payloads/issues\.opened\.json",
                    r"share/doc/snekomatic/(snekomatic\.toml|plugins\.md|scenarios\.md|fake-github\.md|abi\.md)",
                    r"share/man/man1/snekomatic(-test)?\.1", r"share/man/man5/snekomatic\.toml\.5",
+                   r"share/man/man5/snekomatic-scenario\.5", r"share/man/man7/snekomatic-plugin\.7",
                    r"share/bash-completion/completions/snekomatic(-test)?",
                    r"share/zsh/site-functions/_snekomatic"):
         assert any(re.fullmatch(wanted, name) for name in names), wanted
@@ -199,6 +201,32 @@ def test_the_man_page_of_the_configuration_has_every_key_and_variable(installed)
         assert re.search(rf"^{key} = |^\[{section}\.{key}\]", page, re.M), f"{section}.{key}"
         for variable in re.findall(r"\.variable = \"(\w+)\"", rest):
             assert variable in page, variable
+
+
+def scenario_keys():
+    """The keys that the runner knows, by the name of its table."""
+    text = (SOURCE / "tests/harness/scenario/scenario.c").read_text(encoding="utf-8")
+    tables = re.findall(r"struct key (\w+)_keys\[\] = \{(.*?)\{0\}\};", text, re.S)
+    return {name: re.findall(r'\{"(\w+)", ', keys) for name, keys in tables}
+
+
+def test_the_man_page_of_scenarios_has_every_key(installed):
+    keys = scenario_keys()
+    assert {"top", "step", "request", "fail", "end"} <= set(keys) and sum(map(len, keys.values())) > 40
+    path = installed.prefix / "share/man/man5/snekomatic-scenario.5"
+    raw = re.sub(r"\\(&|)", r"", path.read_text(encoding="utf-8").replace("\\fB", "<").replace("\\fR", ">"))
+    written = "\n".join(re.findall(r"<([^<>]*)>", raw))
+    missing = [(name, key) for name, table in keys.items() for key in table
+               if not re.search(rf"(^|[\[{{. ]){key}\b", written, re.M)]
+    assert missing == []
+
+
+def test_the_man_page_of_scenarios_has_every_heading_and_table_of_the_document(installed):
+    page = text_of(installed.prefix / "share/man/man5/snekomatic-scenario.5")
+    document = (SOURCE / "docs/scenarios.md").read_text(encoding="utf-8")
+    for heading in re.findall(r"^## (.*)", document, re.M):
+        assert heading.upper() in page
+    assert "|" not in page and "`" not in page and "](" not in page
 
 
 def complete(installed, *words):

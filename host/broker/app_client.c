@@ -128,8 +128,9 @@ static void on_response(struct http_transfer *transfer) {
         if (send_again(request)) {
             return;
         }
-        error_wrap(&transfer->error, "GitHub rejects the app's JWT (check the app id, the private "
-                                     "key and this machine's clock)");
+        error_wrap(&transfer->error,
+                   "GitHub rejects the app's JWT (check the app id, the private key and this "
+                   "machine's clock; `snekomatic check --online` names the place of each)");
     } else if (transfer->status > 0) {
         jwt_key_accepted(request->client->jwt, request->key);
     }

@@ -464,6 +464,7 @@ def test_check_online_says_what_stands_in_the_way(make_front, check, tmp_path, k
     assert result.returncode == 78 and "resolve host: no-such-host.invalid" in result.stderr
     result = check(before, github={"app_id": 1})
     assert result.returncode == 78 and "GitHub rejects the app's JWT" in result.stderr
+    assert "`snekomatic check --online` names the place" in result.stderr
     (tmp_path / "bad.pem").write_text("no key")
     result = check(before, github={"private_key_file": str(tmp_path / "bad.pem")})
     assert result.returncode == 78 and "private key: " in result.stderr

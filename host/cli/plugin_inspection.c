@@ -191,7 +191,7 @@ static void print_permissions(const struct inspection *inspection) {
     }
 }
 
-static void print_check_actions(const struct description *d) {
+static void print_checks(const struct description *d) {
     for (size_t i = 0; i < d->n_check_actions; i++) {
         const struct described_check_action *action = &d->check_actions[i];
         char roles[DESCRIPTION_ROLES_MAX];
@@ -203,6 +203,10 @@ static void print_check_actions(const struct description *d) {
             printf("button %s", action->identifier);
         }
         printf(" of %s (%s)\n", *action->check ? action->check : "any check run", roles);
+    }
+    if (*d->repository_config) {
+        printf("  settings     .github/%s.yml of each repository, checked in pull requests\n",
+               d->repository_config);
     }
 }
 
@@ -254,7 +258,7 @@ static void print_plugin(const struct inspection *inspection) {
         }
         printf(", each %s\n", s->target == SNEK_EACH_REPOSITORY ? "repository" : "installation");
     }
-    print_check_actions(d);
+    print_checks(d);
     for (size_t i = 0; i < d->n_effects; i++) {
         printf("  %s %s %s\n", i == 0 ? "effects     " : "            ", d->effects[i].method,
                d->effects[i].url);

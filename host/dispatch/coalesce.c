@@ -21,5 +21,6 @@ void coalesce_run(const struct description *description, const struct inbox_put 
     run->replaces = run->coalesce_key != 0 && !put->fetched && (takes_own || !may_be_own(put));
     run->replaceable = run->coalesce_key != 0 &&
                        !description_may_hold_command(description, put->event, put->action) &&
-                       !description_may_be_check_action(description, put->event, put->action);
+                       !description_may_be_check_action(description, put->event, put->action) &&
+                       !description_may_check_settings(description, put->event, put->action);
 }

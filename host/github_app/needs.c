@@ -66,12 +66,14 @@ static int add_event(struct app_needs *needs, const char *name, uint64_t plugin)
 
 static int add_events_of_checks(struct app_needs *needs, const struct description *d,
                                 uint64_t plugin) {
-    static const char *const events[] = {DESCRIPTION_CHECK_RUN, DESCRIPTION_CHECK_SUITE};
-    static const char *const actions[] = {DESCRIPTION_REQUESTED, DESCRIPTION_REREQUESTED};
+    static const char *const events[] = {DESCRIPTION_CHECK_RUN, DESCRIPTION_CHECK_SUITE,
+                                         "pull_request"};
     int result = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(events); i++) {
-        bool wanted = description_may_be_check_action(d, events[i], actions[0]) ||
-                      description_may_be_check_action(d, events[i], actions[1]);
+        bool wanted = description_may_be_check_action(d, events[i], DESCRIPTION_REQUESTED) ||
+                      description_may_be_check_action(d, events[i], DESCRIPTION_REREQUESTED) ||
+                      description_may_check_settings(d, events[i], DESCRIPTION_REREQUESTED) ||
+                      description_may_check_settings(d, events[i], "opened");
         if (wanted && result == 0) {
             result = add_event(needs, events[i], plugin);
         }

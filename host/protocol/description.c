@@ -229,6 +229,7 @@ int description_parse(const void *body, size_t bytes, struct description **descr
     read_lists(&reader, d);
     read_schedules(&reader, d);
     read_check_actions(&reader, d);
+    d->repository_config = copy_text(&reader, FRAME_NAME_MAX);
     int result = frame_read_end(&reader);
     if (result < 0 || order > SNEK_ORDER_INSTALLATION) {
         result = error_set(err, "its description is malformed");
@@ -275,6 +276,7 @@ void description_free(struct description *d) {
         free(d->check_actions[i].check);
     }
     free(d->check_actions);
+    free(d->repository_config);
     free(d->schedules);
     free(d->effects);
     free(d->permissions);
@@ -341,11 +343,30 @@ bool description_may_be_check_action(const struct description *d, const char *ev
     return false;
 }
 
+static bool has_settings(const struct description *d) {
+    return d->repository_config && *d->repository_config;
+}
+
+bool description_may_check_settings(const struct description *d, const char *event,
+                                    const char *action) {
+    bool again = strcmp(action, DESCRIPTION_REREQUESTED) == 0;
+    bool changed = strcmp(action, "opened") == 0 || strcmp(action, "synchronize") == 0 ||
+                   strcmp(action, "reopened") == 0;
+    if (!has_settings(d)) {
+        return false;
+    }
+    if (strcmp(event, "pull_request") == 0) {
+        return changed;
+    }
+    return again && (strcmp(event, DESCRIPTION_CHECK_RUN) == 0 ||
+                     strcmp(event, DESCRIPTION_CHECK_SUITE) == 0);
+}
+
 static bool matches(const struct described_subscription *s, const char *event, const char *action) {
     return strcmp(s->event, event) == 0 && (!*s->action || strcmp(s->action, action) == 0);
 }
 
-/* By a subscription, a schedule or a check action. */
+/* By a subscription, a schedule, a check action or the check of the configuration. */
 static bool subscribes(const struct description *d, const char *event, const char *action) {
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];
@@ -358,7 +379,8 @@ static bool subscribes(const struct description *d, const char *event, const cha
             return true;
         }
     }
-    return description_may_be_check_action(d, event, action);
+    return description_may_be_check_action(d, event, action) ||
+           description_may_check_settings(d, event, action);
 }
 
 bool description_wants(const struct description *d, const char *event, const char *action) {
@@ -419,8 +441,16 @@ static bool path_fits(const char *template, const char *path) {
     return *template == '\0' && (*path == '\0' || *path == '?' || *path == '#');
 }
 
+/* The check run of the repository configuration is the worker's own effect. */
+static bool is_settings_check(const char *method, const char *path) {
+    static const char runs[] = "/repos/{owner}/{repo}/check-runs";
+    static const char run[] = "/repos/{owner}/{repo}/check-runs/{id}";
+    return (strcmp(method, "POST") == 0 && path_fits(runs, path)) ||
+           (strcmp(method, "PATCH") == 0 && path_fits(run, path));
+}
+
 bool description_allows_effect(const struct description *d, const char *method, const char *path) {
-    bool allowed = d->n_effects == 0;
+    bool allowed = d->n_effects == 0 || (has_settings(d) && is_settings_check(method, path));
     for (size_t i = 0; i < d->n_effects && !allowed; i++) {
         allowed = strcmp(d->effects[i].method, method) == 0 && path_fits(d->effects[i].url, path);
     }
@@ -492,7 +522,8 @@ bool description_routes_alike(const struct description *a, const struct descript
                 same_text(a->permissions_json, b->permissions_json) &&
                 same_text(a->optional_json, b->optional_json) && a->order == b->order &&
                 a->n_subscriptions == b->n_subscriptions && a->n_commands == b->n_commands &&
-                a->n_effects == b->n_effects && a->n_check_actions == b->n_check_actions;
+                a->n_effects == b->n_effects && a->n_check_actions == b->n_check_actions &&
+                same_text(a->repository_config, b->repository_config);
     for (size_t i = 0; same && i < a->n_subscriptions; i++) {
         same = same_text(a->subscriptions[i].event, b->subscriptions[i].event) &&
                same_text(a->subscriptions[i].action, b->subscriptions[i].action);

@@ -76,6 +76,8 @@ struct description {
     size_t n_schedules;
     struct described_check_action *check_actions;
     size_t n_check_actions;
+    /* "stale" for `.github/stale.yml`, when the plugin declares its values; else "". */
+    char *repository_config;
     /* The required and the optional permissions; canonical, as the broker takes them. The second is
      * "" when there are none. */
     char *permissions_json, *optional_json;
@@ -116,6 +118,10 @@ bool description_may_hold_command(const struct description *description, const c
 /* True when one of the plugin's check actions may be this event. */
 bool description_may_be_check_action(const struct description *description, const char *event,
                                      const char *action);
+
+/* True when this event may start the check of the plugin's repository configuration. */
+bool description_may_check_settings(const struct description *description, const char *event,
+                                    const char *action);
 
 /* The events of check actions. */
 #define DESCRIPTION_CHECK_RUN "check_run"

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 11
+#define FRAME_PROTOCOL 12
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -88,7 +88,8 @@ enum frame_kind {
      * number denied (enum snek_denied)), list of effects (text method, text URL template), list of
      * schedules (text name, number every minutes, text cron, number target), list of check
      * actions (number kind (enum snek_check_action_kind), text identifier, text name of the check
-     * run, number roles). Once, before create() is called: the host routes deliveries by it, also
+     * run, number roles), text name of the repository's configuration file if it has a schema, else
+     * "". Once, before create() is called: the host routes deliveries by it, also
      * to a plugin whose create() fails after a restart of the host. */
     FRAME_DESCRIBED = 64,
     /* Text why, one sentence for people. Then the worker exits. */

@@ -9,6 +9,7 @@
 #include "worker/permanent.h"
 #include "worker/reactions.h"
 #include "worker/roles.h"
+#include "worker/settings.h"
 #include "worker/words.h"
 
 #include <string.h>
@@ -24,6 +25,7 @@
 #define EFFECT_BYTES_1_0 UP_TO(struct snek_effect, url)
 #define SCHEDULE_BYTES_1_0 UP_TO(struct snek_schedule, handler)
 #define CHECK_ACTION_BYTES_1_0 UP_TO(struct snek_check_action, filters)
+#define SETTING_BYTES_1_0 UP_TO(struct snek_setting, values)
 
 /* A larger size of a table's item is a number that was never initialised. */
 #define ITEM_BYTES_MAX 65536
@@ -121,6 +123,8 @@ static int copy_tables(struct snek_plugin *p, struct error *err) {
     const struct table check_actions = {"check_actions",        p->check_actions,
                                         p->check_actions_count, p->check_actions_bytes,
                                         CHECK_ACTION_BYTES_1_0, sizeof *p->check_actions};
+    const struct table settings = {"settings",        p->settings,       p->settings_count,
+                                   p->settings_bytes, SETTING_BYTES_1_0, sizeof *p->settings};
     p->permissions = copy_table(&permissions, err);
     p->optional_permissions = p->permissions ? copy_table(&optional, err) : NULL;
     p->subscriptions = p->optional_permissions ? copy_table(&subscriptions, err) : NULL;
@@ -128,7 +132,8 @@ static int copy_tables(struct snek_plugin *p, struct error *err) {
     p->effects = p->commands ? copy_table(&effects, err) : NULL;
     p->schedules = p->effects ? copy_table(&schedules, err) : NULL;
     p->check_actions = p->schedules ? copy_table(&check_actions, err) : NULL;
-    return p->check_actions ? 0 : -1;
+    p->settings = p->check_actions ? copy_table(&settings, err) : NULL;
+    return p->settings ? 0 : -1;
 }
 
 /* ---- checking ---- */
@@ -153,13 +158,19 @@ static int check_names(const struct snek_plugin *p, struct error *err) {
     return 0;
 }
 
-static bool is_listed(const struct snek_permission *list, uint32_t count, const char *name) {
+/* The access of the permission in the list; NULL: it is not there. */
+static const char *listed_access(const struct snek_permission *list, uint32_t count,
+                                 const char *name) {
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(list[i].name, name) == 0) {
-            return true;
+            return list[i].access;
         }
     }
-    return false;
+    return NULL;
+}
+
+static bool is_listed(const struct snek_permission *list, uint32_t count, const char *name) {
+    return listed_access(list, count, name) != NULL;
 }
 
 static int check_permission(const char *table, const struct snek_permission *list, uint32_t n,
@@ -297,9 +308,15 @@ static bool is_command_name(const char *name) {
     return *name == '\0';
 }
 
+const char *descriptor_access(const struct snek_plugin *plugin, const char *permission) {
+    const char *access = listed_access(plugin->permissions, plugin->permissions_count, permission);
+    return access ? access
+                  : listed_access(plugin->optional_permissions, plugin->optional_permissions_count,
+                                  permission);
+}
+
 bool descriptor_declares(const struct snek_plugin *plugin, const char *permission) {
-    return is_listed(plugin->permissions, plugin->permissions_count, permission) ||
-           is_listed(plugin->optional_permissions, plugin->optional_permissions_count, permission);
+    return descriptor_access(plugin, permission) != NULL;
 }
 
 /* `what` is "the command /ping". */
@@ -564,6 +581,7 @@ static int check(const struct snek_plugin *p, struct error *err) {
         result = check_schedule(p, i, err);
     }
     result = result < 0 ? -1 : check_check_actions(p, err);
+    result = result < 0 ? -1 : settings_check_declaration(p, err);
     if (result == 0 && p->subscriptions_count == 0 && p->commands_count == 0 &&
         p->schedules_count == 0 && p->check_actions_count == 0) {
         result = error_set(
@@ -672,5 +690,6 @@ int descriptor_frame(const struct snek_plugin *p, struct buffer *buffer) {
         frame_put_text(&writer, action->check ? action->check : "");
         frame_put_number(&writer, action->roles);
     }
+    frame_put_text(&writer, p->repository_config ? p->repository_config : "");
     return result | frame_end(&writer);
 }

@@ -21,6 +21,10 @@ int descriptor_copy(const struct snek_plugin *theirs, struct snek_plugin *plugin
 /* Does the plugin declare this permission, required or optional, at whatever access? */
 bool descriptor_declares(const struct snek_plugin *plugin, const char *permission);
 
+/* The access at which the plugin declares this permission, required or optional; NULL: it does not.
+ */
+const char *descriptor_access(const struct snek_plugin *plugin, const char *permission);
+
 /* The DESCRIBED frame. 0, or -1 when memory was short. */
 int descriptor_frame(const struct snek_plugin *plugin, struct buffer *buffer);
 

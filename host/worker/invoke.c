@@ -11,6 +11,7 @@
 #include "worker/memory_limit.h"
 #include "worker/roles.h"
 #include "worker/run.h"
+#include "worker/settings_check.h"
 #include "worker/worker.h"
 
 #include <snekomatic/timer.h>
@@ -233,6 +234,11 @@ int32_t invoke_handlers(struct run *run) {
     const struct snek_plugin *plugin = worker_plugin(run_worker(run));
     struct outcome outcome = {.result = SNEK_SKIPPED, .reason.text = "nothing matched"};
     bool own = matching_is_own(run), goes_on = true;
+    if (settings_check_wants(run)) {
+        /* First, so that a pull request that fixes the file is checked though the handlers reject
+         * the file that it fixes. */
+        goes_on = call_handler(run, settings_check, &outcome);
+    }
     for (uint32_t i = 0; i < plugin->subscriptions_count && goes_on; i++) {
         const struct snek_subscription *subscription = &plugin->subscriptions[i];
         if ((!own || subscription->flags & SNEK_OWN_EVENTS) &&

@@ -13,7 +13,7 @@
 /* Bytes of a key that a sentence shows. */
 #define KEY_SHOWN_MAX 100
 
-static int unknown_key(const char *key, const char *const *keys, uint32_t keys_count,
+int known_keys_unknown(const char *key, const char *const *keys, uint32_t keys_count,
                        struct error *err) {
     const char *nearest = NULL;
     size_t least = SIZE_MAX;
@@ -62,7 +62,7 @@ int known_keys_check(const char *json, size_t bytes, const char *const *keys, ui
             }
             /* The text of a key begins after its quote. */
             *at = (size_t)(reader.text - json) - 1;
-            return unknown_key(key ? key : "?", keys, keys_count, err);
+            return known_keys_unknown(key ? key : "?", keys, keys_count, err);
         }
         json_skip(&reader, json_next(&reader));
     }

@@ -14,4 +14,8 @@
 int known_keys_check(const char *json, size_t bytes, const char *const *keys, uint32_t keys_count,
                      size_t *at, struct error *err);
 
+/* The sentence for a key that is not among `keys`. Returns -1. */
+int known_keys_unknown(const char *key, const char *const *keys, uint32_t keys_count,
+                       struct error *err);
+
 #endif

@@ -9,6 +9,7 @@
 #include "worker/known_keys.h"
 #include "worker/response.h"
 #include "worker/run.h"
+#include "worker/settings.h"
 #include "worker/worker.h"
 #include "worker/yaml.h"
 
@@ -64,6 +65,18 @@ static int32_t reject(struct run *run, const char *source, const char *why) {
     return code;
 }
 
+/* `place.line` is 0 when the file has no such place. */
+static int32_t reject_place(struct snek_repository_config *config, struct yaml_place place,
+                            const char *why) {
+    struct error err;
+    if (place.line > 0) {
+        error_set(&err, "line %u, column %u: %s", place.line, place.column, why);
+    } else {
+        error_set(&err, "%s", why);
+    }
+    return reject(config->run, config->source[0] ? config->source : "the configuration", err.text);
+}
+
 static int32_t fail_memory(struct run *run) {
     return run_fail(run, SNEK_E_FAILED, "no memory for the configuration of the repository");
 }
@@ -77,7 +90,34 @@ static bool is_folder(struct snek_response *response) {
     return type.data && strncmp(type.data, json, sizeof json - 1) == 0;
 }
 
-static int32_t parse(struct snek_repository_config *config, struct snek_response *response) {
+/* The first problem that the schema finds. */
+struct first_problem {
+    struct yaml_place place;
+    struct error err;
+    bool found;
+};
+
+static void on_problem(void *context, struct yaml_place place, const char *sentence) {
+    struct first_problem *first = context;
+    if (!first->found) {
+        first->place = place;
+        first->found = true;
+        error_set(&first->err, "%s", sentence);
+    }
+}
+
+/* Compares the file with the schema, if the plugin declares one for it. */
+static int32_t check_schema(struct snek_repository_config *config, const char *name) {
+    const struct snek_plugin *plugin = worker_plugin(run_worker(config->run));
+    struct first_problem first = {.found = false};
+    if (settings_describe(plugin, name)) {
+        settings_check_file(plugin, &config->document, on_problem, &first);
+    }
+    return first.found ? reject_place(config, first.place, first.err.text) : 0;
+}
+
+static int32_t parse(struct snek_repository_config *config, struct snek_response *response,
+                     const char *name) {
     struct snek_text body = response_body(response);
     struct yaml_place wrong;
     struct error err;
@@ -88,7 +128,7 @@ static int32_t parse(struct snek_repository_config *config, struct snek_response
         return wrong.line > 0 ? reject(config->run, config->source, err.text)
                               : fail_memory(config->run);
     }
-    return 0;
+    return check_schema(config, name);
 }
 
 /* 1: there is no such file. */
@@ -114,7 +154,7 @@ static int32_t read_file(struct snek_repository_config *config, const char *owne
     } else if (result == 0) {
         snprintf(config->source, sizeof config->source, "%.100s/%.100s/.github/%.100s.yml", owner,
                  repository, name);
-        result = parse(config, response);
+        result = parse(config, response, name);
     }
     response_free(response);
     return result;
@@ -208,14 +248,7 @@ static size_t offset_of(const struct snek_repository_config *config, const char 
 }
 
 static int32_t reject_at(struct snek_repository_config *config, size_t at, const char *why) {
-    struct error err;
-    struct yaml_place place = yaml_place_at(&config->document, at);
-    if (place.line > 0) {
-        error_set(&err, "line %u, column %u: %s", place.line, place.column, why);
-    } else {
-        error_set(&err, "%s", why);
-    }
-    return reject(config->run, config->source[0] ? config->source : "the configuration", err.text);
+    return reject_place(config, yaml_place_at(&config->document, at), why);
 }
 
 int32_t repository_config_wrong(struct snek_repository_config *config, const char *path,

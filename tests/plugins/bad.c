@@ -88,6 +88,12 @@ static const struct snek_subscription subscriptions[] = {BAD_SUBSCRIPTION};
 static const struct snek_command commands[] = {BAD_COMMANDS};
 
 static const struct snek_effect effects[] = {BAD_EFFECT};
+#ifdef BAD_SETTING
+static const struct snek_setting settings[] = {BAD_SETTING};
+#endif
+#ifndef BAD_CONFIG
+#define BAD_CONFIG NULL
+#endif
 #ifdef BAD_ACTION
 static const struct snek_check_action check_actions[] = {BAD_ACTION};
 #endif
@@ -117,6 +123,12 @@ static const struct snek_plugin plugin = {
     .check_actions = check_actions,
     .check_actions_count = sizeof check_actions / sizeof *check_actions,
     .check_actions_bytes = sizeof *check_actions,
+#endif
+    .repository_config = BAD_CONFIG,
+#ifdef BAD_SETTING
+    .settings = settings,
+    .settings_count = sizeof settings / sizeof *settings,
+    .settings_bytes = sizeof *settings,
 #endif
     .destroy = BAD_DESTROY,
 };

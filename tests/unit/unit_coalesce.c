@@ -75,6 +75,17 @@ static void a_run_of_a_check_action_is_not_replaceable(void **state) {
     expect(run_of(&d, "check_run", "rerequested", "mona", false), true, false);
 }
 
+static void a_run_that_may_check_the_settings_is_not_replaceable(void **state) {
+    (void)state;
+    struct described_subscription subscriptions[] = {
+        {.event = pulls, .action = any, .flags = SNEK_COALESCE}};
+    struct description d = {.subscriptions = subscriptions, .n_subscriptions = 1};
+    char stale[] = "stale";
+    d.repository_config = stale;
+    expect(run_of(&d, "pull_request", "opened", "mona", false), true, false);
+    expect(run_of(&d, "pull_request", "labeled", "mona", false), true, true);
+}
+
 static void an_event_that_may_be_the_bots_own_replaces_none(void **state) {
     (void)state;
     struct described_subscription subscriptions[] = {
@@ -104,6 +115,7 @@ int main(void) {
         cmocka_unit_test(the_key_tells_sets_of_subscriptions_apart),
         cmocka_unit_test(a_run_whose_event_may_hold_a_command_is_not_replaceable),
         cmocka_unit_test(a_run_of_a_check_action_is_not_replaceable),
+        cmocka_unit_test(a_run_that_may_check_the_settings_is_not_replaceable),
         cmocka_unit_test(an_event_that_may_be_the_bots_own_replaces_none),
         cmocka_unit_test(a_fetched_delivery_replaces_none),
     };

@@ -23,6 +23,8 @@ struct sample {
     /* A check action, unless all are 0: its roles need `metadata`. */
     const char *button, *check;
     uint64_t action_kind, action_roles;
+    /* NULL: the plugin has no schema. */
+    const char *settings;
 };
 
 static const struct sample good = {"invite",
@@ -41,7 +43,8 @@ static const struct sample good = {"invite",
                                    NULL,
                                    NULL,
                                    0,
-                                   0};
+                                   0,
+                                   NULL};
 
 /* The body of its frame, which stays in the buffer. */
 static struct frame_text encode(const struct sample *sample, struct buffer *buffer) {
@@ -92,6 +95,7 @@ static struct frame_text encode(const struct sample *sample, struct buffer *buff
         frame_put_text(&w, sample->check ? sample->check : "");
         frame_put_number(&w, sample->action_roles);
     }
+    frame_put_text(&w, sample->settings ? sample->settings : "");
     assert_int_equal(frame_end(&w), 0);
     size_t head = sizeof(struct frame_head);
     return (struct frame_text){buffer->data + head, buffer->bytes - head};
@@ -179,6 +183,51 @@ static void a_check_action_wants_its_events(void **state) {
         }
         description_free(d);
     }
+}
+
+static void the_check_of_settings_wants_its_events(void **state) {
+    (void)state;
+    static const struct {
+        const char *event, *action;
+        bool wanted;
+    } cases[] = {{"pull_request", "synchronize", true},
+                 {"pull_request", "reopened", true},
+                 {"pull_request", "edited", false},
+                 {"check_run", "rerequested", true},
+                 {"check_suite", "rerequested", true},
+                 {"check_suite", "completed", false},
+                 {"push", "", false}};
+    struct description *with = NULL, *without = NULL;
+    struct sample sample = good;
+    struct error err;
+    sample.settings = "stale";
+    assert_int_equal(parse(&sample, &with, &err), 0);
+    assert_int_equal(parse(&good, &without, &err), 0);
+    assert_string_equal(with->repository_config, "stale");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (description_wants(with, cases[i].event, cases[i].action) != cases[i].wanted ||
+            description_wants(without, cases[i].event, cases[i].action)) {
+            fail_msg("%s.%s", cases[i].event, cases[i].action);
+        }
+    }
+    description_free(with);
+    description_free(without);
+}
+
+static void the_check_of_settings_is_an_effect_that_needs_no_declaration(void **state) {
+    (void)state;
+    struct description *d = NULL;
+    struct sample sample = good;
+    struct error err;
+    sample.effect[0] = "POST";
+    sample.effect[1] = "/graphql";
+    sample.settings = "stale";
+    assert_int_equal(parse(&sample, &d, &err), 0);
+    assert_true(description_allows_effect(d, "POST", "/repos/a/b/check-runs"));
+    assert_true(description_allows_effect(d, "PATCH", "/repos/a/b/check-runs/5"));
+    assert_false(description_allows_effect(d, "DELETE", "/repos/a/b/check-runs/5"));
+    assert_false(description_allows_effect(d, "POST", "/repos/a/b/issues"));
+    description_free(d);
 }
 
 static void the_roles_of_a_check_action_need_metadata(void **state) {
@@ -561,6 +610,8 @@ int main(void) {
         cmocka_unit_test(an_optional_permission_is_asked_for_apart),
         cmocka_unit_test(a_schedule_is_checked_and_wants_its_deliveries),
         cmocka_unit_test(a_check_action_wants_its_events),
+        cmocka_unit_test(the_check_of_settings_wants_its_events),
+        cmocka_unit_test(the_check_of_settings_is_an_effect_that_needs_no_declaration),
         cmocka_unit_test(the_roles_of_a_check_action_need_metadata),
         cmocka_unit_test(a_button_of_one_check_run_cannot_be_taken_twice),
         cmocka_unit_test(an_order_is_one_of_the_sdks),

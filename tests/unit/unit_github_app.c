@@ -159,6 +159,21 @@ static void check_actions_need_their_events(void **state) {
     app_needs_finish(&both);
 }
 
+static void the_check_of_settings_needs_its_events(void **state) {
+    (void)state;
+    static const char *const names[] = {"check_run", "check_suite", "pull_request"};
+    struct described_permission permissions[] = {{"checks", "write"}, {"pull_requests", "read"}};
+    char stale[] = "stale";
+    struct description plugin = {
+        .permissions = permissions, .n_permissions = 2, .repository_config = stale};
+    struct app_needs needs = merge(&plugin, NULL);
+    assert_int_equal(needs.n_events, ARRAY_LENGTH(names));
+    for (size_t i = 0; i < needs.n_events; i++) {
+        assert_string_equal(needs.events[i].name, names[i]);
+    }
+    app_needs_finish(&needs);
+}
+
 static void an_event_needs_one_of_its_permissions(void **state) {
     (void)state;
     struct described_subscription milestone = {.event = "milestone", .action = ""};
@@ -289,6 +304,7 @@ int main(void) {
         cmocka_unit_test(an_optional_permission_is_wanted_and_not_required),
         cmocka_unit_test(commands_need_their_events),
         cmocka_unit_test(check_actions_need_their_events),
+        cmocka_unit_test(the_check_of_settings_needs_its_events),
         cmocka_unit_test(an_event_needs_one_of_its_permissions),
         cmocka_unit_test(what_needs_no_subscription_is_left_out),
         cmocka_unit_test(the_table_agrees_with_githubs_description),

@@ -77,6 +77,7 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_int_equal(received_number(&received), 0);
     assert_int_equal(received_number(&received), 0);
     assert_int_equal(received_number(&received), 0);
+    assert_string_equal(received_text(&received), "");
     assert_int_equal(received_number(&received), 0);
     received_end(&received);
     host_end(&host);
@@ -220,6 +221,28 @@ static void each_bad_check_action_is_rejected_with_its_reason(void **state) {
     }
 }
 
+static void each_bad_setting_is_rejected_with_its_reason(void **state) {
+    (void)state;
+    static const struct {
+        const char *plugin, *sentence;
+    } table[] = {
+        {"bad-setting-path", "settings[0].path must be like"},
+        {"bad-setting-end", "settings[0].path must be like"},
+        {"bad-setting-kind", "settings[0].kind 4 (of a) is unknown to this host (ABI 1.0)"},
+        {"bad-setting-values", "settings[0] (of a): only a SNEK_SETTING_STRING has values"},
+        {"bad-setting-least", "settings[0] (of a): least is more than most"},
+        {"bad-setting-value", "settings[0].values[0] (of a) must be a line of 1 to 60 bytes"},
+        {"bad-setting-overlap", "settings[0] (a) and settings[1] (a.b) overlap"},
+        {"bad-setting-nowhere", "it has settings, but no .repository_config"},
+        {"bad-setting-name", ".repository_config must be 1 to 100 letters, digits, - and _"},
+        {"bad-setting-none", "it has .repository_config = \"x\" and no settings"},
+        {"bad-setting-permission", "needs {\"checks\", \"write\"}: add it to permissions or"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        expect_rejection(plugin_path(table[i].plugin), NULL, table[i].sentence);
+    }
+}
+
 static void a_plugin_of_a_later_minor_loads_when_it_accepts_this_host(void **state) {
     (void)state;
     struct worker_host host;
@@ -353,6 +376,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_description_shows_filters_and_commands),
         cmocka_unit_test(each_bad_descriptor_is_rejected_with_its_reason),
         cmocka_unit_test(each_bad_check_action_is_rejected_with_its_reason),
+        cmocka_unit_test(each_bad_setting_is_rejected_with_its_reason),
         cmocka_unit_test(a_plugin_of_a_later_minor_loads_when_it_accepts_this_host),
         cmocka_unit_test(create_rejects_with_its_own_reason),
         cmocka_unit_test(an_unknown_configuration_key_is_rejected_with_a_suggestion),

@@ -231,6 +231,33 @@ struct snek_check_action {
     struct snek_filter filters[SNEK_SUBSCRIPTION_FILTERS_MAX];
 };
 
+enum snek_setting_kind {
+    SNEK_SETTING_STRING = 0,
+    /* A whole number. */
+    SNEK_SETTING_INTEGER = 1,
+    SNEK_SETTING_BOOLEAN = 2,
+    /* Any value with anything in it: the plugin checks it. */
+    SNEK_SETTING_ANY = 3
+};
+
+#define SNEK_SETTING_VALUES_MAX 8
+
+/* A value that the repository's configuration file may have. No value is required. */
+struct snek_setting {
+    /* "days"; "require.members" in a mapping; "labels[]" for each item of a list, and
+     * "rules[].label" in each mapping of a list. Names of keys are words: letters, digits, - and _.
+     */
+    const char *path;
+    /* enum snek_setting_kind. */
+    uint32_t kind;
+    /* 0. */
+    uint32_t reserved;
+    /* The smallest and the largest value of a SNEK_SETTING_INTEGER; both 0: any. */
+    int64_t least, most;
+    /* The texts that a SNEK_SETTING_STRING may be, up to the first NULL. None: any. */
+    const char *values[SNEK_SETTING_VALUES_MAX];
+};
+
 /* Which of the plugin's runs go one at a time, in the order in which GitHub's deliveries arrived,
  * however many hosts there are. Runs of different items, repositories or installations still go at
  * the same time. A run that fails keeps its place for its first four retries, about 13 minutes.
@@ -287,6 +314,18 @@ struct snek_plugin {
     const struct snek_check_action *check_actions;
     uint32_t check_actions_count;
     uint32_t check_actions_bytes;
+    /* "stale": the repository's configuration file is `.github/stale.yml`, and may have exactly the
+     * values of `settings`. NULL: the file has no schema.
+     *
+     * With a schema, the host checks the file when the plugin reads it (repository_config.h), and
+     * in each pull request that changes it on the default branch: the check run
+     * ".github/stale.yml" there shows every error at its line. The plugin must declare {"contents",
+     * "read"}, {"pull_requests", "read"} and {"checks", "write"}; as optional permissions if it
+     * works without that check run. */
+    const char *repository_config;
+    const struct snek_setting *settings;
+    uint32_t settings_count;
+    uint32_t settings_bytes;
 
     /* [create] Optional. The host calls it once, on the worker's main thread, before any handler.
      * It checks the configuration (snek_config_…) and sets `*state`, which all handlers share and

@@ -16,7 +16,10 @@
  *
  * A file has at most 64 KiB, 32 levels, and 10,000 keys and values. Plain values follow the core
  * schema of YAML 1.2, where `yes` is a text. Aliases, tags and duplicate keys are errors. An error
- * in the file rejects the run, with the line and the column in its reason. */
+ * in the file rejects the run, with the line and the column in its reason.
+ *
+ * A plugin may declare the values of its file (`repository_config` and `settings` in plugin.h).
+ * Then read() checks them too, and the host checks each pull request that changes the file. */
 #ifndef SNEKOMATIC_REPOSITORY_CONFIG_H
 #define SNEKOMATIC_REPOSITORY_CONFIG_H
 

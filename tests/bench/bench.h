@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The parts of the benchmarks' programs: bodies.c makes the bodies, load.c sends them. Any error
- * ends the program with a sentence. */
+/* The parts of the benchmarks' programs: bodies.c makes the bodies, load.c sends them, and common.c
+ * has what all use. Any error ends the program with a sentence. */
 #ifndef SNEK_TESTS_BENCH_H
 #define SNEK_TESTS_BENCH_H
 
@@ -65,6 +65,7 @@ struct bench_result {
 struct bench_result bench_load(const struct bench_load_options *options,
                                const struct bench_bodies *bodies, struct bench_comments *comments);
 
-double bench_now(void); /* seconds, monotonic */
+/* Seconds; monotonic. */
+double bench_now(void);
 
 #endif

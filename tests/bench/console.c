@@ -16,7 +16,6 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,22 +34,6 @@ static const char usage[] =
 
 #define DAY_MS 86400000LL
 #define SAMPLES_MAX 100
-
-void bench_fail(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("bench: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    _exit(EX_SOFTWARE);
-}
-
-double bench_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 struct bench {
     long rows;

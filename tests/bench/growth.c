@@ -13,14 +13,11 @@
 #include <assert.h>
 #include <getopt.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
 
 static const char usage[] =
     "Usage: bench_growth --store URL [--seconds N] [--rate N] [--prune] [--claim N] [--stats]\n"
@@ -40,22 +37,6 @@ static const char usage[] =
 #define STEP_BYTES (UINT64_C(1) << 20)
 #define PAUSE_FACTOR 4
 #define PAUSE_MIN_MS 10
-
-void bench_fail(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("bench: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    _exit(EX_SOFTWARE);
-}
-
-double bench_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 struct samples {
     const char *name;

@@ -18,7 +18,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STALL_MS 20000
@@ -47,12 +46,6 @@ struct load {
     float *ms;
     size_t n_ms, room_ms, rejected;
 };
-
-double bench_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void send_more(struct connection *connection) {
     while (connection->sent < connection->head_bytes + connection->body->bytes) {

@@ -4,6 +4,7 @@
 #include "inbox/postgres/schema.h"
 
 #include "base/cleanup.h"
+#include "inbox/common/schema_version.h"
 #include "inbox/postgres/link.h"
 #include "inbox/postgres/query.h"
 
@@ -59,18 +60,7 @@ static int read_version(PGconn *connection, int64_t *version, struct error *err)
         read_number(connection, "SELECT count(*) FROM schema_migrations", &count, err) < 0) {
         return -1;
     }
-    if (*version > N_MIGRATIONS) {
-        return error_set(err,
-                         "its schema is version %lld, and this snekomatic knows up to %lld: a newer"
-                         " one has used it",
-                         (long long)*version, (long long)N_MIGRATIONS);
-    }
-    if (count != *version) {
-        return error_set(err,
-                         "table schema_migrations has %lld rows where version %lld needs as many",
-                         (long long)count, (long long)*version);
-    }
-    return 0;
+    return schema_version_check(*version, count, N_MIGRATIONS, err);
 }
 
 int postgres_check_schema(PGconn *connection, struct error *err) {
@@ -94,20 +84,9 @@ int postgres_check_schema(PGconn *connection, struct error *err) {
 
 int postgres_check_version(PGconn *connection, struct error *err) {
     int64_t version;
-    if (read_version(connection, &version, err) < 0) {
-        return -1;
-    }
-    if (version == N_MIGRATIONS) {
-        return 0;
-    }
-    if (version == 0) {
-        return error_set(err, "it has no tables yet: a host makes them when it starts. Start "
-                              "the host, wait for its log line msg=listening, and try again");
-    }
-    return error_set(err,
-                     "its schema is version %lld, and this snekomatic needs %lld: start the host"
-                     " once, which migrates it",
-                     (long long)version, (long long)N_MIGRATIONS);
+    return read_version(connection, &version, err) < 0
+               ? -1
+               : schema_version_check_current(version, N_MIGRATIONS, err);
 }
 
 static int apply(PGconn *connection, int64_t version, int64_t now_ms, struct error *err) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Ends a benchmark's program with a sentence. */
+/* The end of a benchmark's program with a sentence, and the clock. */
 #include "bench.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 void bench_fail(const char *format, ...) {
@@ -15,4 +16,10 @@ void bench_fail(const char *format, ...) {
     fputc('\n', stderr);
     va_end(args);
     _exit(EX_SOFTWARE);
+}
+
+double bench_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }

@@ -16,8 +16,8 @@ bool scope_matches(char *const *patterns, const char *text);
 bool scope_covers(char *const *patterns, const char *api_url, const char *url);
 
 /* True when the request reads the configuration that an owner has for all repositories: a file
- * .github/NAME.yml of OWNER/.github, where `repository` is OWNER/NAME, or NULL for none. This read
- * passes the patterns. */
+ * .github/NAME.yml of OWNER/.github, where `repository` is OWNER/NAME, or NULL for none. The
+ * patterns do not apply to this read. */
 bool scope_is_owners_config(const char *repository, const char *api_url, const char *method,
                             const char *url);
 

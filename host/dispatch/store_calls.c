@@ -57,6 +57,15 @@ static void fail_full(struct call *call) {
     call_fail_store(call, SNEK_E_TOO_LARGE, err.text);
 }
 
+static void fail_many_names(struct call *call) {
+    struct error err;
+    error_set(&err,
+              "the run has made %d comments and check runs that are made once, as many as it may: "
+              "make the others in other runs",
+              INBOX_RESERVATIONS_MAX);
+    call_fail_store(call, SNEK_E_TOO_LARGE, err.text);
+}
+
 static void on_item(struct inbox_operation *operation) {
     struct inbox_plugin_state *item = CONTAINER_OF(operation, struct inbox_plugin_state, operation);
     struct call *call = CONTAINER_OF(item, struct call, item);
@@ -73,7 +82,11 @@ static void on_item(struct inbox_operation *operation) {
         return;
     }
     if (operation->result == INBOX_PLUGIN_STATE_FULL) {
-        fail_full(call);
+        if (operation->kind == INBOX_RESERVE) {
+            fail_many_names(call);
+        } else {
+            fail_full(call);
+        }
         return;
     }
     int64_t outcome = call->inverted ? !operation->result : operation->result;

@@ -25,16 +25,20 @@
  *
  * RESERVE: 1 when the run `writer.run` has reserved `name`, now or before; 0 when another run of
  * the plugin has it that has not ended. A name is free again once its run is done or dead. It needs
- * no record: a retry of the run reserves it again.
+ * no record: a retry of the run reserves it again. A run has INBOX_RESERVATIONS_MAX names at most.
  *
  * The table of the original bot, persistent_set_sent_invitation, appears to every plugin as the set
  * "sent_invitation" of the empty scope: SET_HAS also looks there if the store has that table. */
 enum inbox_plugin_state_outcome {
     /* With a `writer`: this host does not hold the run any more, and nothing was written. */
     INBOX_PLUGIN_STATE_STALE = 2,
-    /* SET_ADD and KEY_PUT: it does not fit into the quota, and nothing was written. */
+    /* SET_ADD and KEY_PUT: it does not fit into the quota, and nothing was written. RESERVE: the
+     * run has as many names as it may have. */
     INBOX_PLUGIN_STATE_FULL = 3,
 };
+
+/* As many as the effects of a run (dispatch/journal.h). */
+#define INBOX_RESERVATIONS_MAX 10000
 
 struct inbox_plugin_state {
     struct inbox_operation operation;

@@ -215,6 +215,29 @@ static void a_name_is_reserved_until_its_run_has_ended(void **state) {
     inbox_run_finish(&again);
 }
 
+/* A plugin may send the frame itself, as often as it likes. */
+static void a_run_reserves_only_so_many_names(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run first = fixture_put_and_claim(fixture, "guid-1");
+    struct inbox_run second = fixture_put_and_claim(fixture, "guid-2");
+    char sql[400];
+    snprintf(sql, sizeof sql,
+             "WITH RECURSIVE s (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM s WHERE i < %d)"
+             " INSERT INTO reservations (plugin, scope, name, run)"
+             " SELECT 'invite', '7', 'name ' || i, %lld FROM s",
+             INBOX_RESERVATIONS_MAX, (long long)first.id);
+    (void)fixture->store->query(fixture->place, sql);
+    assert_int_equal(reserve(fixture, "invite", "7", "last", first.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "7", "more", first.id), INBOX_PLUGIN_STATE_FULL);
+    /* A retry of the run reserves again what it has. */
+    assert_int_equal(reserve(fixture, "invite", "7", "last", first.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "7", "name 2", first.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "7", "more", second.id), 1);
+    assert_int_equal(reserve(fixture, "invite", "7", "last", second.id), 0);
+    inbox_run_finish(&first);
+    inbox_run_finish(&second);
+}
+
 static void sets_and_keys_last_when_the_store_is_opened_again(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
@@ -296,6 +319,7 @@ size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_change_that_does_not_fit_leaves_no_record),
         CONTRACT(the_id_of_the_bot_user_is_kept_for_each_app),
         CONTRACT(a_name_is_reserved_until_its_run_has_ended),
+        CONTRACT(a_run_reserves_only_so_many_names),
         CONTRACT(sets_and_keys_last_when_the_store_is_opened_again),
         CONTRACT(a_repeated_change_has_the_result_of_the_first),
         CONTRACT(the_originals_database_is_adopted),

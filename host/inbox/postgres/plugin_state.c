@@ -204,11 +204,4 @@ static int reserve_send(struct postgres_store *store, struct inbox_operation *op
     return pg_send(store, &query, err);
 }
 
-static int reserve_take(struct postgres_store *store, struct inbox_operation *operation,
-                        unsigned nth, PGresult *result, struct error *err) {
-    (void)store, (void)nth, (void)err;
-    operation->result = PQntuples(result) > 0;
-    return 0;
-}
-
-const struct postgres_operation postgres_reserve = {.send = reserve_send, .take = reserve_take};
+const struct postgres_operation postgres_reserve = {.send = reserve_send, .take = change_take};

@@ -425,7 +425,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_SET_REMOVE] = SET_REMOVE,
     [PG_SQL_KEY_GET] = SHARED_KEY_GET,
     [PG_SQL_KEY_PUT] = KEY_PUT,
-    [PG_SQL_RESERVE] = SHARED_RESERVE " RETURNING 1",
+    [PG_SQL_RESERVE] = "WITH reserved AS (" SHARED_RESERVE " RETURNING 1)"
+                       " SELECT (CASE WHEN EXISTS (SELECT 1 FROM reserved) THEN 1"
+                       " WHEN " SQL_RESERVES_MOST("$4") " THEN 3 ELSE 0 END)::bigint",
     [PG_SQL_KEY_DELETE] = KEY_DELETE,
     [PG_SQL_AUDIT_HOUR] = SHARED_AUDIT_HOUR,
     [PG_SQL_AUDIT_ITEM] = SHARED_AUDIT_ITEM,

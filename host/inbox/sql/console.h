@@ -13,10 +13,6 @@
 #include "inbox/console.h"
 #include "inbox/maintenance.h"
 
-#define CONSOLE_DIGITS_(constant) #constant
-/* The text of a constant of C. */
-#define CONSOLE_DIGITS(constant) CONSOLE_DIGITS_(constant)
-
 #define CONSOLE_IS(number, condition) " AND (CAST(" number " AS text) IS NULL OR " condition ")"
 /* The filters $3 to $11; NULL: any. */
 #define CONSOLE_FILTERS                                                                            \
@@ -34,13 +30,13 @@
                         " AND" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY " LIMIT $12"
 #define CONSOLE_IDS(index, condition)                                                              \
     "SELECT id FROM runs" CONSOLE_INDEXED(index) " WHERE " condition                               \
-                                                 " LIMIT " CONSOLE_DIGITS(CONSOLE_FEW)
+                                                 " LIMIT " SQL_DIGITS(CONSOLE_FEW)
 /* The runs with the first ids of a statement. */
 #define CONSOLE_SHOWN(ids)                                                                         \
-    CONSOLE_OF_STATE("SELECT id FROM (" ids ") AS shown LIMIT " CONSOLE_DIGITS(CONSOLE_FEW))
+    CONSOLE_OF_STATE("SELECT id FROM (" ids ") AS shown LIMIT " SQL_DIGITS(CONSOLE_FEW))
 #define CONSOLE_COUNT_SHOWN(rows)                                                                  \
     "SELECT count(*) FROM (SELECT 1 FROM (" rows                                                   \
-    ") AS shown LIMIT " CONSOLE_DIGITS(CONSOLE_FEW) " + 1) AS few"
+    ") AS shown LIMIT " SQL_DIGITS(CONSOLE_FEW) " + 1) AS few"
 #define CONSOLE_STATE(index, state) CONSOLE_OF_STATE(CONSOLE_IDS(index, "state = '" state "'"))
 
 /* The first or last delivery by an index of those with a body and one of those without. */
@@ -72,11 +68,11 @@
     ") AS s CROSS JOIN runs r WHERE r.id = s.id"
 #define CONSOLE_FAILED(state)                                                                      \
     " WHERE state = '" state "' AND (CAST($1 AS text) IS NULL OR plugin = $1)"
-#define CONSOLE_FAILURES_LIMIT " LIMIT " CONSOLE_DIGITS(INBOX_FAILURES_MAX) " + 1"
+#define CONSOLE_FAILURES_LIMIT " LIMIT " SQL_DIGITS(INBOX_FAILURES_MAX) " + 1"
 /* How many runs there are, up to one too many. */
 #define CONSOLE_COUNT_FEW(condition)                                                               \
     "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition                                    \
-    " LIMIT " CONSOLE_DIGITS(CONSOLE_FEW) " + 1) AS few"
+    " LIMIT " SQL_DIGITS(CONSOLE_FEW) " + 1) AS few"
 #define CONSOLE_COUNT(index, state)                                                                \
     "SELECT plugin, '" state "', count(*) FROM (SELECT plugin FROM runs" CONSOLE_INDEXED(          \
         index) " WHERE state = '" state "' LIMIT 10000) AS c GROUP BY plugin"
@@ -88,7 +84,7 @@
 #define CONSOLE_FETCHED CONSOLE_SUM("r.fetched > 0")
 /* The host requested them as often as it does, and they did not come. */
 #define CONSOLE_GIVEN_UP                                                                           \
-    CONSOLE_SUM("r.requests >= " CONSOLE_DIGITS(INBOX_REDELIVERY_REQUESTS_MAX) CONSOLE_LOST)
+    CONSOLE_SUM("r.requests >= " SQL_DIGITS(INBOX_REDELIVERY_REQUESTS_MAX) CONSOLE_LOST)
 #define CONSOLE_LOST " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.guid = r.guid)"
 #define CONSOLE_ACTION_COLUMNS "SELECT id, at_ms, who, what, target, result FROM actions"
 
@@ -100,13 +96,13 @@
         SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                            \
                             " WHERE" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY " LIMIT $12")                                                                                                                            \
     ROW(SEARCH_DEAD,                                                                                                                                                                                              \
-        SHARED_LIST_COLUMNS " FROM (SELECT id, finished_ms " CONSOLE_DEAD_BEFORE CONSOLE_DIGITS(                                                                                                                  \
+        SHARED_LIST_COLUMNS " FROM (SELECT id, finished_ms " CONSOLE_DEAD_BEFORE SQL_DIGITS(                                                                                                                      \
             CONSOLE_DEAD_CHUNK) ") AS s CROSS JOIN runs r CROSS JOIN deliveries d WHERE r.id = "                                                                                                                  \
                                 "s.id AND d.id = "                                                                                                                                                                \
                                 "r.delivery" CONSOLE_FILTERS CONSOLE_SORT(                                                                                                                                        \
                                     "s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                                \
     ROW(SEARCH_DEAD_END, "SELECT finished_ms, id " CONSOLE_DEAD_BEFORE                                                                                                                                            \
-                         "1 OFFSET " CONSOLE_DIGITS(CONSOLE_DEAD_CHUNK) " - 1")                                                                                                                                   \
+                         "1 OFFSET " SQL_DIGITS(CONSOLE_DEAD_CHUNK) " - 1")                                                                                                                                       \
     ROW(SEARCH_QUEUED, CONSOLE_SHOWN(SQL_SHOWN_QUEUED("r.id")))                                                                                                                                                   \
     ROW(SEARCH_BLOCKED, CONSOLE_STATE("runs_blocked", "blocked"))                                                                                                                                                 \
     ROW(SEARCH_HELD, CONSOLE_SHOWN(SQL_SHOWN_HELD("r.id")))                                                                                                                                                       \
@@ -115,7 +111,7 @@
     ROW(SEARCH_WAITING, CONSOLE_OF_STATE(CONSOLE_IDS("runs_waiting", SQL_WAITING)))                                                                                                                               \
     ROW(SEARCH_IN_DOUBT,                                                                                                                                                                                          \
         CONSOLE_OF_STATE("SELECT r.id FROM (SELECT DISTINCT run FROM (SELECT run FROM journal"                                                                                                                    \
-                         " WHERE state = 'intended' LIMIT " CONSOLE_DIGITS(                                                                                                                                       \
+                         " WHERE state = 'intended' LIMIT " SQL_DIGITS(                                                                                                                                           \
                              CONSOLE_FEW) ") AS j) AS i CROSS JOIN runs r"                                                                                                                                        \
                                           " WHERE r.id = i.run AND r.state <> 'running'"))                                                                                                                        \
     ROW(COUNT_QUEUED, CONSOLE_COUNT_SHOWN(SQL_SHOWN_QUEUED("1")))                                                                                                                                                 \
@@ -127,7 +123,7 @@
     ROW(SINCE_ID, CONSOLE_EDGE("min", "received_ms >= $1", "received_ms, id"))                                                                                                                                    \
     ROW(UNTIL_ID, CONSOLE_EDGE("max", "received_ms < $1", "received_ms DESC, id DESC"))                                                                                                                           \
     ROW(CHUNK_END, "SELECT id FROM deliveries WHERE id < $1 AND id > $2 ORDER BY id DESC LIMIT 1 "                                                                                                                \
-                   "OFFSET " CONSOLE_DIGITS(CONSOLE_CHUNK) " - 1")                                                                                                                                                \
+                   "OFFSET " SQL_DIGITS(CONSOLE_CHUNK) " - 1")                                                                                                                                                    \
     ROW(RECEIVED_AT, "SELECT received_ms FROM deliveries WHERE id >= $1 ORDER BY id LIMIT 1")                                                                                                                     \
     ROW(FILTERS_END, "SELECT last_id FROM name_filters ORDER BY first_id DESC LIMIT 1")                                                                                                                           \
     ROW(FILTERS_MATCH,                                                                                                                                                                                            \
@@ -136,7 +132,7 @@
             CONSOLE_BIT("$7") CONSOLE_BIT("$8") CONSOLE_BIT("$9") CONSOLE_BIT("$10")                                                                                                                              \
                 CONSOLE_BIT("$11") CONSOLE_BIT("$12") CONSOLE_BIT("$13") CONSOLE_BIT("$14")                                                                                                                       \
                     CONSOLE_BIT("$15") CONSOLE_BIT("$16") CONSOLE_BIT(                                                                                                                                            \
-                        "$17") " ORDER BY first_id DESC LIMIT " CONSOLE_DIGITS(CONSOLE_PARTS))                                                                                                                    \
+                        "$17") " ORDER BY first_id DESC LIMIT " SQL_DIGITS(CONSOLE_PARTS))                                                                                                                        \
     ROW(SHOW_RUNS, SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                 \
                                        " WHERE d.guid = $1 ORDER BY r.plugin" CONSOLE_C)                                                                                                                          \
     ROW(SHOW_REQUESTS,                                                                                                                                                                                            \
@@ -144,19 +140,19 @@
         " j.message, CAST(length(j.body) AS bigint) FROM deliveries d"                                                                                                                                            \
         " CROSS JOIN runs r CROSS JOIN journal j WHERE d.guid = $1"                                                                                                                                               \
         " AND r.delivery = d.id AND j.run = r.id"                                                                                                                                                                 \
-        " ORDER BY r.plugin" CONSOLE_C ", j.number LIMIT " CONSOLE_DIGITS(INBOX_SHOWN_MAX) " + 1")                                                                                                                \
+        " ORDER BY r.plugin" CONSOLE_C ", j.number LIMIT " SQL_DIGITS(INBOX_SHOWN_MAX) " + 1")                                                                                                                    \
     ROW(SHOW_ATTEMPTS,                                                                                                                                                                                            \
         "SELECT t.run, t.attempt, t.ended_ms, t.how, t.label, t.reason FROM deliveries d CROSS "                                                                                                                  \
         "JOIN runs r CROSS JOIN attempts t WHERE d.guid = $1 AND r.delivery = d.id AND t.run = "                                                                                                                  \
         "r.id ORDER BY r.plugin" CONSOLE_C ", t.ended_ms LIMIT 1000")                                                                                                                                             \
     ROW(SHOW_AUDIT, CONSOLE_AUDIT_COLUMNS                                                                                                                                                                         \
-        " FROM audit a WHERE a.delivery = $1 ORDER BY a.id LIMIT " CONSOLE_DIGITS(                                                                                                                                \
+        " FROM audit a WHERE a.delivery = $1 ORDER BY a.id LIMIT " SQL_DIGITS(                                                                                                                                    \
             INBOX_SHOWN_MAX) " + 1")                                                                                                                                                                              \
     ROW(TIMELINE_EFFECTS,                                                                                                                                                                                         \
         CONSOLE_AUDIT_PLUGINS " " CONSOLE_AUDIT_COLUMNS " FROM p CROSS JOIN audit a"                                                                                                                              \
                               " WHERE a.plugin = p.plugin AND a.item = $1"                                                                                                                                        \
                               " AND a.item <> '' AND a.counts"                                                                                                                                                    \
-                              " ORDER BY a.at_ms DESC LIMIT " CONSOLE_DIGITS(INBOX_SHOWN_MAX))                                                                                                                    \
+                              " ORDER BY a.at_ms DESC LIMIT " SQL_DIGITS(INBOX_SHOWN_MAX))                                                                                                                        \
     ROW(FAILURES_DEAD,                                                                                                                                                                                            \
         CONSOLE_FAILURES(                                                                                                                                                                                         \
             "SELECT id, finished_ms AS at_ms FROM runs" CONSOLE_INDEXED("runs_dead")                                                                                                                              \
@@ -190,13 +186,13 @@
     ROW(SERIES_FORGET, "DELETE FROM series WHERE step_ms = $1 AND start_ms < $2")                                                                                                                                 \
     ROW(DIGEST_RUNS,                                                                                                                                                                                              \
         "SELECT d.id, d.received_ms, r.plugin, r.finished_ms FROM (SELECT id, "                                                                                                                                   \
-        "received_ms FROM deliveries WHERE id > $1 ORDER BY id LIMIT " CONSOLE_DIGITS(                                                                                                                            \
+        "received_ms FROM deliveries WHERE id > $1 ORDER BY id LIMIT " SQL_DIGITS(                                                                                                                                \
             INBOX_DIGEST_DELIVERIES) ") AS d" CONSOLE_LEFT_JOIN_RUNS " ORDER BY d.id")                                                                                                                            \
     ROW(DIGEST_NAMES,                                                                                                                                                                                             \
         "SELECT d.id, d.repository, d.item, d.sender, d.event, r.plugin FROM (SELECT id, "                                                                                                                        \
         "repository, item, sender, event FROM deliveries WHERE id > $1 AND id <= $2 ORDER BY id "                                                                                                                 \
-        "LIMIT " CONSOLE_DIGITS(NAME_FILTER_DELIVERIES) ") AS d" CONSOLE_LEFT_JOIN_RUNS                                                                                                                           \
-                                                        " ORDER BY d.id")                                                                                                                                         \
+        "LIMIT " SQL_DIGITS(NAME_FILTER_DELIVERIES) ") AS d" CONSOLE_LEFT_JOIN_RUNS                                                                                                                               \
+                                                    " ORDER BY d.id")                                                                                                                                             \
     ROW(FILTERS_ADD, "INSERT INTO name_filters (first_id, last_id, bits) VALUES ($1, $2, $3)")                                                                                                                    \
     ROW(FILTERS_OPEN, "UPDATE name_filters SET bits = $1 WHERE first_id = (SELECT max(first_id) "                                                                                                                 \
                       "FROM name_filters WHERE first_id <= $2) AND last_id >= $2")                                                                                                                                \

@@ -7,6 +7,12 @@
 #ifndef SNEK_INBOX_SQL_SHARED_H
 #define SNEK_INBOX_SQL_SHARED_H
 
+#include "inbox/plugin_state.h"
+
+#define SQL_DIGITS_(constant) #constant
+/* The text of a constant of C. */
+#define SQL_DIGITS(constant) SQL_DIGITS_(constant)
+
 /* Part of an UPDATE of runs whose host died if the condition `died` holds (right sides are the old
  * values). From the second death in a row on, the run itself may be the cause: it is a suspect,
  * which is tried alone, and each further death counts as its crash. Dispatch ends a run that has
@@ -308,12 +314,20 @@
 #define SHARED_KEY_GET                                                                             \
     "SELECT value FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"
 
-/* $4: the run. A name whose run has ended is free. */
+/* Has the run INBOX_RESERVATIONS_MAX names? */
+#define SQL_RESERVES_MOST(run)                                                                     \
+    "(SELECT count(*) FROM (SELECT 1 FROM reservations WHERE run = CAST(" run                      \
+    " AS bigint) LIMIT " SQL_DIGITS(INBOX_RESERVATIONS_MAX) ") AS names) = " SQL_DIGITS(           \
+        INBOX_RESERVATIONS_MAX)
+/* $4: the run. A name whose run has ended is free. The run may have most names, with this one. */
 #define SHARED_RESERVE                                                                             \
-    "INSERT INTO reservations (plugin, scope, name, run) VALUES ($1, $2, $3, $4)"                  \
-    " ON CONFLICT (plugin, scope, name) DO UPDATE SET run = excluded.run"                          \
-    " WHERE reservations.run = excluded.run OR NOT EXISTS (SELECT 1 FROM runs"                     \
-    " WHERE runs.id = reservations.run AND runs.state NOT IN ('done', 'dead'))"
+    "INSERT INTO reservations (plugin, scope, name, run) SELECT $1, $2, $3, CAST($4 AS bigint)"    \
+    " WHERE NOT " SQL_RESERVES_MOST(                                                               \
+        "$4") " OR EXISTS (SELECT 1 FROM reservations"                                             \
+              " WHERE plugin = $1 AND scope = $2 AND name = $3 AND run = CAST($4 AS bigint))"      \
+              " ON CONFLICT (plugin, scope, name) DO UPDATE SET run = excluded.run"                \
+              " WHERE reservations.run = excluded.run OR NOT EXISTS (SELECT 1 FROM runs"           \
+              " WHERE runs.id = reservations.run AND runs.state NOT IN ('done', 'dead'))"
 
 /* the app's bot user */
 #define SHARED_BOT_USER_GET "SELECT user_id FROM bot_users WHERE app = $1"

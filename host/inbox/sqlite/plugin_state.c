@@ -254,13 +254,27 @@ int sqlite_key_delete(struct sqlite_store *store, struct inbox_operation *operat
 
 /* ---- reservations ---- */
 
+/* Does the run have most names? 1, 0, -1. */
+static int reserves_most(struct sqlite_store *store, int64_t run, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RESERVED);
+    query_number(&query, run);
+    int step = query_step(&query, err, "counting reserved names");
+    return step > 0 ? sqlite3_column_int(query.statement, 0) : step;
+}
+
 int sqlite_reserve(struct sqlite_store *store, struct inbox_operation *operation,
                    struct error *err) {
     const struct inbox_plugin_state *state = state_of(operation);
-    AUTO_QUERY struct query query = begin_key_query(store, SQL_RESERVE, state);
-    query_number(&query, state->writer.run);
-    if (query_run(&query, err, "reserving a name") < 0) {
-        return -1;
+    {
+        AUTO_QUERY struct query query = begin_key_query(store, SQL_RESERVE, state);
+        query_number(&query, state->writer.run);
+        if (query_run(&query, err, "reserving a name") < 0) {
+            return -1;
+        }
+        if (sqlite3_changes(store->db) > 0) {
+            return 1;
+        }
     }
-    return sqlite3_changes(store->db) > 0;
+    int most = reserves_most(store, state->writer.run, err);
+    return most > 0 ? INBOX_PLUGIN_STATE_FULL : most;
 }

@@ -176,6 +176,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_KEY_GET] = SHARED_KEY_GET,
     [SQL_KEY_PUT] = "INSERT INTO plugin_keys (plugin, scope, name, value) VALUES (?1, ?2, ?3, ?4)"
                     " ON CONFLICT (plugin, scope, name) DO UPDATE SET value = excluded.value",
+    [SQL_RESERVED] = "SELECT " SQL_RESERVES_MOST("?1"),
     [SQL_RESERVE] = SHARED_RESERVE,
     [SQL_KEY_DELETE] = "DELETE FROM plugin_keys WHERE plugin = ?1 AND scope = ?2 AND name = ?3",
     [SQL_KEY_BYTES] = "SELECT length(value) FROM plugin_keys WHERE plugin = ?1 AND scope = ?2"

@@ -70,6 +70,7 @@ enum sqlite_sql {
     SQL_SET_REMOVE,
     SQL_KEY_GET,
     SQL_KEY_PUT,
+    SQL_RESERVED,
     SQL_RESERVE,
     SQL_KEY_DELETE,
     SQL_KEY_BYTES,

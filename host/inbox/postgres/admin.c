@@ -16,37 +16,10 @@
  * them are found among the deliveries, one chunk an operation. */
 #define FEW_RUNS 5000
 
-static int take_row(struct postgres_store *store, struct inbox_list *list, const PGresult *result,
+static int take_row(struct postgres_store *store, struct inbox_list *list, PGresult *result,
                     int row, struct error *err) {
     struct inbox_entry *entry = ARRAY_ADD(list->entries, list->n_entries);
-    if (!entry) {
-        return pg_no_memory(store, err, "listing deliveries");
-    }
-    entry->delivery = pg_number(result, row, 0);
-    pg_copy(result, row, 1, entry->guid, sizeof entry->guid);
-    pg_copy(result, row, 2, entry->event, sizeof entry->event);
-    pg_copy(result, row, 3, entry->action, sizeof entry->action);
-    pg_copy(result, row, 4, entry->installation, sizeof entry->installation);
-    entry->repository = strdup(pg_text(result, row, 5));
-    entry->sender = strdup(pg_text(result, row, 6));
-    entry->received_ms = pg_number(result, row, 7);
-    entry->body_bytes = pg_number(result, row, 8);
-    entry->run = pg_number(result, row, 9);
-    pg_copy(result, row, 10, entry->plugin, sizeof entry->plugin);
-    pg_copy(result, row, 11, entry->state, sizeof entry->state);
-    entry->attempt = pg_number(result, row, 12);
-    entry->crashes = pg_number(result, row, 13);
-    entry->suspect = pg_bool(result, row, 14);
-    entry->due_ms = pg_number(result, row, 15);
-    entry->lease_until_ms = pg_number(result, row, 16);
-    entry->finished_ms = pg_number(result, row, 17);
-    entry->label = strdup(pg_text(result, row, 18)); /* NULL reads as "" */
-    entry->reason = strdup(pg_text(result, row, 19));
-    pg_copy(result, row, 20, entry->item, sizeof entry->item);
-    pg_copy(result, row, 21, entry->order_key, sizeof entry->order_key);
-    entry->outside = pg_bool(result, row, 22);
-    pg_copy(result, row, 23, entry->behind, sizeof entry->behind);
-    if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
+    if (!entry || postgres_entry(result, row, entry) < 0) {
         return pg_no_memory(store, err, "listing deliveries");
     }
     return 0;

@@ -3,6 +3,7 @@
 #include "inbox/common/console.h"
 
 #include "base/list.h"
+#include "inbox/common/console_parts.h"
 #include "inbox/postgres/operations.h"
 
 struct source {
@@ -87,3 +88,8 @@ static int settle(struct postgres_store *store, struct inbox_operation *operatio
 }
 
 const struct postgres_operation postgres_console = {.settle = settle};
+
+int postgres_entry(PGresult *result, int row, struct inbox_entry *entry) {
+    const struct console_row at = {.methods = &methods, .result = result, .index = row};
+    return console_entry(&at, entry);
+}

@@ -52,7 +52,10 @@ extern const struct postgres_operation postgres_list, postgres_body, postgres_ch
 /* installations.c */
 extern const struct postgres_operation postgres_installations, postgres_installation_release;
 /* console.c */
+struct inbox_entry;
 extern const struct postgres_operation postgres_console;
+/* Fills an entry from a row of SHARED_LIST_COLUMNS. 0; -1: out of memory. */
+int postgres_entry(PGresult *result, int row, struct inbox_entry *entry);
 /* previews.c */
 extern const struct postgres_operation postgres_preview, postgres_preview_apply;
 /* maintenance.c */

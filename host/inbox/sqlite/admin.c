@@ -6,7 +6,6 @@
 #include "inbox/sqlite/operations.h"
 
 #include "base/array.h"
-#include "base/clock.h"
 #include "base/list.h"
 #include "inbox/admin.h"
 
@@ -20,35 +19,7 @@
 static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3_stmt *row,
                     struct error *err) {
     struct inbox_entry *entry = ARRAY_ADD(list->entries, list->n_entries);
-    if (!entry) {
-        return sqlite_no_memory(store, err, "listing deliveries");
-    }
-    entry->delivery = sqlite3_column_int64(row, 0);
-    column_copy(row, 1, entry->guid, sizeof entry->guid);
-    column_copy(row, 2, entry->event, sizeof entry->event);
-    column_copy(row, 3, entry->action, sizeof entry->action);
-    column_copy(row, 4, entry->installation, sizeof entry->installation);
-    entry->repository = column_text(row, 5);
-    entry->sender = column_text(row, 6);
-    entry->received_ms = sqlite3_column_int64(row, 7);
-    entry->body_bytes = sqlite3_column_int64(row, 8);
-    entry->run = sqlite3_column_int64(row, 9);
-    column_copy(row, 10, entry->plugin, sizeof entry->plugin);
-    column_copy(row, 11, entry->state, sizeof entry->state);
-    entry->attempt = sqlite3_column_int64(row, 12);
-    entry->crashes = sqlite3_column_int64(row, 13);
-    entry->suspect = sqlite3_column_int(row, 14) != 0;
-    entry->due_ms = sqlite3_column_int64(row, 15);
-    int64_t until_ms = sqlite3_column_int64(row, 16); /* monotonic: see SQL_RUNS_RECLAIM */
-    entry->lease_until_ms = until_ms ? clock_wall_ms() + until_ms - clock_monotonic_ms() : 0;
-    entry->finished_ms = sqlite3_column_int64(row, 17);
-    entry->label = column_text(row, 18);
-    entry->reason = column_text(row, 19);
-    column_copy(row, 20, entry->item, sizeof entry->item);
-    column_copy(row, 21, entry->order_key, sizeof entry->order_key);
-    entry->outside = sqlite3_column_int(row, 22) != 0;
-    column_copy(row, 23, entry->behind, sizeof entry->behind);
-    if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
+    if (!entry || sqlite_entry(row, entry) < 0) {
         return sqlite_no_memory(store, err, "listing deliveries");
     }
     return 0;

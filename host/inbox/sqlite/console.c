@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "inbox/common/console_parts.h"
 #include "inbox/sqlite/operations.h"
 
 #include <assert.h>
@@ -80,4 +81,9 @@ int sqlite_console(struct sqlite_store *store, struct inbox_operation *operation
                    struct error *err) {
     struct source source = {.base = {.methods = &methods}, .store = store};
     return console_perform(&source.base, operation, err);
+}
+
+int sqlite_entry(sqlite3_stmt *row, struct inbox_entry *entry) {
+    const struct console_row at = {.methods = &methods, .result = row};
+    return console_entry(&at, entry);
 }

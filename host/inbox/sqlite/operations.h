@@ -44,7 +44,10 @@ sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
 /* installations.c */
 sqlite_operation sqlite_installations, sqlite_installation_release;
 /* console.c */
+struct inbox_entry;
 sqlite_operation sqlite_console;
+/* Fills an entry from a row of SHARED_LIST_COLUMNS. 0; -1: out of memory. */
+int sqlite_entry(sqlite3_stmt *row, struct inbox_entry *entry);
 /* previews.c */
 sqlite_operation sqlite_preview, sqlite_preview_apply;
 /* maintenance.c */

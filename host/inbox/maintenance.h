@@ -35,9 +35,9 @@ struct inbox_elect {
 struct inbox_prune_position {
     /* Zeros at first, as those below. The last delivery that a step looked at. */
     int64_t received_ms, delivery;
-    /* Only the inbox uses these: the steps of the pass, and the last delivery that was forgotten.
-     */
-    int64_t steps, forgotten_ms, forgotten;
+    /* Only the inbox uses these: the steps of the pass, the last delivery that was forgotten, and
+     * the last run that was looked at for marks (-1: no others are to be marked). */
+    int64_t steps, forgotten_ms, forgotten, marked;
 };
 
 struct inbox_prune {
@@ -49,8 +49,8 @@ struct inbox_prune {
     /* One body always fits. */
     uint64_t most_bytes;
     struct inbox_prune_position after;
-    /* See inbox_put. Queued and parked runs of other plugins are marked "not_configured" at the
-     * first step of a pass. Those that came before `done_before_ms` end as dead at `now_ms`, if no
+    /* See inbox_put. Queued, blocked and parked runs of other plugins are marked "not_configured",
+     * a few in each step. Those that came before `done_before_ms` end as dead at `now_ms`, if no
      * host of the store has had their plugin configured since then. */
     const char *configured;
     int64_t now_ms;

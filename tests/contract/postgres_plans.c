@@ -158,6 +158,9 @@ static void a_step_of_pruning_reads_no_other_runs(void **state) {
         {PG_SQL_PRUNE_RESPONSES, "('{1,2,3,4,5,6,7,8,9,10}')"},
         {PG_SQL_PRUNE_BODIES, "('{1,2,3,4,5,6,7,8,9,10}', 1000000, 1000000)"},
         {PG_SQL_RUNS_END_UNCONFIGURED, "(1, E'\ninvite\n', 0, 0, 100, 100, 1)"},
+        {PG_SQL_UNWANTED, "(E'\ninvite\n')"},
+        {PG_SQL_MARK_END, "(2000, E'\ninvite\n')"},
+        {PG_SQL_RUNS_MARK, "(2000, 2500, E'\nother\n')"},
     };
     insert_deliveries(fixture, "''", 20000);
     (void)query(fixture->place,

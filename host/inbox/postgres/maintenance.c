@@ -164,16 +164,50 @@ static int prune_batch(struct postgres_store *store, struct inbox_prune *prune, 
     return 0;
 }
 
+static const char looking[] = "looking for runs of plugins that are not configured";
+
+/* 1 when the store has such runs, 0, -1. */
+static int has_unwanted(struct postgres_store *store, const struct inbox_prune *prune,
+                        struct error *err) {
+    int64_t found;
+    struct pg_query query = pg_query_begin(PG_SQL_UNWANTED);
+    pg_query_text(&query, prune->configured);
+    return pg_ask_number(store, &query, &found, err, looking);
+}
+
+/* `*last`: the last run of this step's marks; 0 when no run comes behind them. */
+static int end_of_marks(struct postgres_store *store, const struct inbox_prune *prune,
+                        int64_t *last, struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_MARK_END);
+    pg_query_number(&query, prune->after.marked);
+    pg_query_text(&query, prune->configured);
+    return pg_ask_number(store, &query, last, err, looking);
+}
+
 static int mark_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
                              struct error *err) {
-    struct pg_query query = pg_query_begin(PG_SQL_RUNS_MARK);
-    pg_query_text(&query, prune->configured);
+    int64_t last = 0;
+    int any = prune->after.marked > 0;
+    if (prune->after.marked == 0) {
+        any = has_unwanted(store, prune, err);
+    }
+    if (any > 0) {
+        any = end_of_marks(store, prune, &last, err);
+    }
+    prune->next.marked = last > 0 ? last : -1;
+    if (any <= 0) {
+        return any;
+    }
     AUTO_RESULT PGresult *result = NULL;
-    if (pg_ask(store, &query, &result, err, "looking for runs of plugins that are not configured") <
-        0) {
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_MARK);
+    pg_query_number(&query, prune->after.marked);
+    pg_query_number(&query, last > 0 ? last : INT64_MAX);
+    pg_query_text(&query, prune->configured);
+    if (pg_ask(store, &query, &result, err, looking) < 0) {
         return -1;
     }
     prune->marked = (uint32_t)pg_changed(result);
+    prune->more = prune->more || last > 0;
     return 0;
 }
 
@@ -184,15 +218,15 @@ static int repair_order(struct postgres_store *store, struct error *err) {
     return pg_ask(store, &query, &result, err, "looking for runs that nothing blocks");
 }
 
-/* The first step of a pass also looks for what no configured plugin wants. */
+/* Each step also looks for what no configured plugin wants. */
 static int settle_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
                                struct error *err) {
     bool first = prune->after.steps == 0;
     if (!prune->configured) {
         return 0;
     }
-    if (first && (mark_unconfigured(store, prune, err) < 0 ||
-                  postgres_forget_timers(store, prune, err) < 0)) {
+    if (mark_unconfigured(store, prune, err) < 0 ||
+        (first && postgres_forget_timers(store, prune, err) < 0)) {
         return -1;
     }
     return first || prune->ended > 0 ? repair_order(store, err) : 0;

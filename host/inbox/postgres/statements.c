@@ -516,6 +516,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_PREVIEW_END] = SHARED_PREVIEW_END,
     [PG_SQL_PREVIEW_RUN] = SHARED_PREVIEW_RUN,
     [PG_SQL_PREVIEW_RUN_LOCK] = SHARED_PREVIEW_RUN " FOR UPDATE OF r",
+    [PG_SQL_UNWANTED] = SHARED_UNWANTED,
+    [PG_SQL_MARK_END] = SHARED_MARK_END,
     [PG_SQL_RUNS_MARK] = SHARED_RUNS_MARK,
     /* The array is made first, so the runs are found by their deliveries. */
     [PG_SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED("= ANY (ARRAY(", "))"),

@@ -13,6 +13,10 @@
 /* The text of a constant of C. */
 #define SQL_DIGITS(constant) SQL_DIGITS_(constant)
 
+/* A step of pruning marks so many runs whose plugin is not configured, and looks at so many. */
+#define SQL_MARKS_MAX 100
+#define SQL_MARK_LOOKS 1000
+
 /* Part of an UPDATE of runs whose host died if the condition `died` holds (right sides are the old
  * values). From the second death in a row on, the run itself may be the cause: it is a suspect,
  * which is tried alone, and each further death counts as its crash. Dispatch ends a run that has
@@ -538,21 +542,49 @@
 /* The newest delivery is never forgotten: SQLite would give its id to the next one, and cursors
  * would pass that one over. */
 #define SHARED_NOT_NEWEST "id < (SELECT max(id) FROM deliveries)"
-/* Marks 5000 queued, parked and blocked runs each at most, so that a pass stays short. The runs
- * that earlier passes have marked are read again, so it also looks at 100,000 at most. */
-#define SQL_MARK(rows)                                                                             \
-    "SELECT id FROM (SELECT id FROM (" rows " LIMIT 100000) AS unwanted WHERE NOT " SQL_IS_MARKED  \
-    " LIMIT 5000) AS unmarked"
-#define SQL_MARK_STATE(state)                                                                      \
-    SQL_MARK("SELECT id, reason FROM runs WHERE state = '" state                                   \
-             "' AND NOT " SQL_WANTED("runs.plugin", "$1"))
-#define SHARED_RUNS_MARK                                                                           \
+/* Is there a run to mark? A queued or blocked one is found by its plugin; only the first 5000
+ * parked ones are looked at. */
+#define SQL_PLUGINS_BLOCKED                                                                        \
+    " b (plugin) AS (SELECT min(plugin) FROM runs WHERE state = 'blocked' UNION ALL SELECT"        \
+    " (SELECT min(plugin) FROM runs WHERE state = 'blocked' AND plugin > b.plugin) FROM b"         \
+    " WHERE b.plugin IS NOT NULL)"
+#define SQL_HAS_UNWANTED(rows, plugin)                                                             \
+    "EXISTS (SELECT 1 FROM " rows " WHERE " plugin                                                 \
+    " IS NOT NULL AND NOT " SQL_WANTED(plugin, "$1") ")"
+#define SHARED_UNWANTED                                                                            \
     SHARED_PLUGINS_QUEUED                                                                          \
-    " UPDATE runs SET label = CASE WHEN label = '' THEN 'not_configured' ELSE label "              \
-    "END," SQL_SET_NOT_CONFIGURED " WHERE id IN (" SQL_MARK(                                       \
-        "SELECT r.id, r.reason FROM p" SQL_QUEUED_OF("p.plugin") " AND NOT " SQL_WANTED(           \
-            "p.plugin",                                                                            \
-            "$1")) " UNION ALL " SQL_MARK_STATE("parked") " UNION ALL " SQL_MARK_STATE("blocked") ")"
+    "," SQL_PLUGINS_BLOCKED                                                                        \
+    " SELECT CAST(1 AS bigint) WHERE " SQL_HAS_UNWANTED("p", "p.plugin") " OR " SQL_HAS_UNWANTED(  \
+        "b", "b.plugin") " OR " SQL_HAS_UNWANTED("(SELECT plugin FROM runs WHERE state = "         \
+                                                 "'parked' LIMIT 5000) AS few",                    \
+                                                 "few.plugin")
+#define SQL_UNMARKED(names)                                                                        \
+    "state IN ('queued', 'parked', 'blocked') AND NOT " SQL_IS_MARKED                              \
+    " AND NOT " SQL_WANTED("runs.plugin", names)
+/* Where a step of marking ends that begins behind the run $1: it marks few runs and looks at few.
+ * 0: it reaches the last run. */
+#define SHARED_MARK_END                                                                            \
+    "SELECT coalesce((SELECT id FROM runs WHERE id > $1 AND id <= l.id AND " SQL_UNMARKED(         \
+        "$2") " ORDER BY id LIMIT 1 OFFSET " SQL_DIGITS(SQL_MARKS_MAX) " - 1), l.last) FROM "      \
+                                                                       "(SELECT"                   \
+                                                                       " coalesce(e.id, "          \
+                                                                       "9223372036854775807) AS "  \
+                                                                       "id, coalesce(e.id, 0) AS " \
+                                                                       "last FROM (SELECT (SELECT" \
+                                                                       " id FROM runs WHERE id > " \
+                                                                       "$1 ORDER BY id LIMIT 1 "   \
+                                                                       "OFFSET " SQL_DIGITS(       \
+                                                                           SQL_MARK_LOOKS) " - "   \
+                                                                                           "1) "   \
+                                                                                           "AS "   \
+                                                                                           "id) "  \
+                                                                                           "AS "   \
+                                                                                           "e) "   \
+                                                                                           "AS l"
+/* Marks the runs behind $1, up to $2. */
+#define SHARED_RUNS_MARK                                                                           \
+    "UPDATE runs SET label = CASE WHEN label = '' THEN 'not_configured' ELSE label "               \
+    "END," SQL_SET_NOT_CONFIGURED " WHERE id > $1 AND id <= $2 AND " SQL_UNMARKED("$3")
 /* Ends runs of the deliveries between two positions, if no host had the plugin configured since
  * $7. `in` and `end` enclose the list of these deliveries. */
 #define SHARED_RUNS_END_UNCONFIGURED(in, end)                                                      \

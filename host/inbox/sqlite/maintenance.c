@@ -68,14 +68,52 @@ static int prune_bodies(struct sqlite_store *store, struct inbox_prune *prune, s
     return 0;
 }
 
+static const char looking[] = "looking for runs of plugins that are not configured";
+
+/* 1 when the store has such runs, 0, -1. */
+static int has_unwanted(struct sqlite_store *store, const struct inbox_prune *prune,
+                        struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_UNWANTED);
+    query_text(&query, prune->configured);
+    return query_step(&query, err, looking);
+}
+
+/* `*last`: the last run of this step's marks; 0 when no run comes behind them. */
+static int end_of_marks(struct sqlite_store *store, const struct inbox_prune *prune, int64_t *last,
+                        struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_MARK_END);
+    query_number(&query, prune->after.marked);
+    query_text(&query, prune->configured);
+    int step = query_step(&query, err, looking);
+    if (step > 0) {
+        *last = sqlite3_column_int64(query.statement, 0);
+    }
+    return step;
+}
+
 static int mark_unconfigured(struct sqlite_store *store, struct inbox_prune *prune,
                              struct error *err) {
+    int64_t last = 0;
+    int any = prune->after.marked > 0;
+    if (prune->after.marked == 0) {
+        any = has_unwanted(store, prune, err);
+    }
+    if (any > 0) {
+        any = end_of_marks(store, prune, &last, err);
+    }
+    prune->next.marked = last > 0 ? last : -1;
+    if (any <= 0) {
+        return any;
+    }
     AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_MARK);
+    query_number(&query, prune->after.marked);
+    query_number(&query, last > 0 ? last : INT64_MAX);
     query_text(&query, prune->configured);
-    if (query_run(&query, err, "looking for runs of plugins that are not configured") < 0) {
+    if (query_run(&query, err, looking) < 0) {
         return -1;
     }
     prune->marked = (uint32_t)sqlite3_changes(store->db);
+    prune->more = prune->more || last > 0;
     return 0;
 }
 
@@ -90,7 +128,7 @@ static int end_unconfigured(struct sqlite_store *store, struct inbox_prune *prun
     query_number(&query, prune->next.received_ms);
     query_number(&query, prune->next.delivery);
     query_number(&query, prune->done_before_ms);
-    if (query_run(&query, err, "looking for runs of plugins that are not configured") < 0) {
+    if (query_run(&query, err, looking) < 0) {
         return -1;
     }
     prune->ended = (uint32_t)sqlite3_changes(store->db);
@@ -109,9 +147,8 @@ static int settle_unconfigured(struct sqlite_store *store, struct inbox_prune *p
         return 0;
     }
     bool first = prune->after.steps == 0;
-    if (end_unconfigured(store, prune, err) < 0 ||
-        (first && (mark_unconfigured(store, prune, err) < 0 ||
-                   sqlite_forget_timers(store, prune, err) < 0))) {
+    if (end_unconfigured(store, prune, err) < 0 || mark_unconfigured(store, prune, err) < 0 ||
+        (first && sqlite_forget_timers(store, prune, err) < 0)) {
         return -1;
     }
     return first || prune->ended > 0 ? repair_order(store, err) : 0;

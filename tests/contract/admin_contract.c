@@ -77,14 +77,6 @@ static int change(struct fixture *fixture, enum inbox_kind kind, const char *gui
     return result;
 }
 
-static int ask(struct fixture *fixture, const char *guid) {
-    struct inbox_count_redelivery ask = {.operation = {.kind = INBOX_COUNT_REDELIVERY},
-                                         .guid = guid,
-                                         .most = 3,
-                                         .now_ms = FIXTURE_NOW};
-    return fixture_do(fixture, &ask.operation);
-}
-
 /* LIST, BODY */
 
 static void an_entry_tells_all_of_a_run_and_its_delivery(void **state) {
@@ -401,10 +393,10 @@ static void bodies_go_after_their_time_and_guids_stay(void **state) {
     struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = "done"};
     assert_int_equal(fixture_do(fixture, &body.operation), INBOX_PRUNED);
     assert_int_equal(change(fixture, INBOX_RERUN, "dead", NULL, 0), INBOX_PRUNED);
-    assert_int_equal(ask(fixture, "done"), INBOX_REDELIVERY_PRESENT);
+    assert_int_equal(fixture_count_redelivery(fixture, "done"), INBOX_REDELIVERY_PRESENT);
     prune(fixture, prune_of(FIXTURE_NOW + 35 * DAY_MS), 0, 0);
     prune(fixture, prune_of(FIXTURE_NOW + 35 * DAY_MS + 1), 0, 3);
-    assert_int_equal(ask(fixture, "done"), INBOX_REDELIVERY_COUNTED);
+    assert_int_equal(fixture_count_redelivery(fixture, "done"), INBOX_REDELIVERY_COUNTED);
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM runs"), 1);
     struct inbox_claim claim =
         fixture_claim(fixture, "invite", FIXTURE_NOW); /* what waits is kept */
@@ -452,13 +444,23 @@ static void a_run_whose_plugin_is_not_configured_is_marked_and_ends_after_retent
     prune(fixture, prune_of(step.now_ms + 30 * DAY_MS + 1), 2, 1);
 }
 
+/* Delivery i came at the time i. */
+static void insert_deliveries(struct fixture *fixture, int n) {
+    char sql[400];
+    (void)snprintf(
+        sql, sizeof sql,
+        "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %d)"
+        " INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
+        " item, received_ms, body_codec, body_bytes) SELECT 'guid-' || i, 'push', '', '7',"
+        " '', '', '', i, 0, 0 FROM s",
+        n);
+    (void)query(fixture, sql);
+}
+
 /* The other operations of a group wait for its step. A million runs may have to be marked. */
 static void many_runs_whose_plugin_is_not_configured_are_marked_in_small_steps(void **state) {
     struct fixture *fixture = *state;
-    (void)query(fixture, "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE"
-                         " i < 11000) INSERT INTO deliveries (guid, event, action, installation,"
-                         " repository, sender, item, received_ms, body_codec, body_bytes) SELECT"
-                         " CAST(i AS text), 'push', '', '7', '', '', '', i, 0, 0 FROM s");
+    insert_deliveries(fixture, 11000);
     (void)query(fixture, "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT"
                          " id, CASE WHEN received_ms % 2 = 0 THEN 'gone' ELSE 'invite' END, '7',"
                          " CASE WHEN received_ms % 6 = 0 THEN 'blocked' WHEN received_ms % 6 = 2"
@@ -485,10 +487,7 @@ static void many_runs_whose_plugin_is_not_configured_are_marked_in_small_steps(v
 /* A pass may have thousands of steps. */
 static void a_pass_looks_once_for_unwanted_runs(void **state) {
     struct fixture *fixture = *state;
-    (void)query(fixture, "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE"
-                         " i < 250) INSERT INTO deliveries (guid, event, action, installation,"
-                         " repository, sender, item, received_ms, body_codec, body_bytes)"
-                         " SELECT 'guid-' || i, 'push', '', '7', '', '', '', i, 0, 0 FROM s");
+    insert_deliveries(fixture, 250);
     struct inbox_prune step = prune_of(FIXTURE_NOW);
     step.configured = "\nping\n";
     for (int i = 0; i < 3; i++) {
@@ -552,11 +551,11 @@ static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(vo
     struct fixture *fixture = *state;
     put_at(fixture, "here", FIXTURE_NOW, 1);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(ask(fixture, "lost"), INBOX_REDELIVERY_COUNTED);
+        assert_int_equal(fixture_count_redelivery(fixture, "lost"), INBOX_REDELIVERY_COUNTED);
     }
-    assert_int_equal(ask(fixture, "lost"), INBOX_REDELIVERY_EXHAUSTED);
-    assert_int_equal(ask(fixture, "here"), INBOX_REDELIVERY_PRESENT);
-    assert_int_equal(ask(fixture, "late"), INBOX_REDELIVERY_COUNTED);
+    assert_int_equal(fixture_count_redelivery(fixture, "lost"), INBOX_REDELIVERY_EXHAUSTED);
+    assert_int_equal(fixture_count_redelivery(fixture, "here"), INBOX_REDELIVERY_PRESENT);
+    assert_int_equal(fixture_count_redelivery(fixture, "late"), INBOX_REDELIVERY_COUNTED);
     const char *const guids[] = {"here", "lost", "new", "late"};
     bool missing[4];
     uint32_t requests[4];
@@ -577,9 +576,9 @@ static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(vo
         assert_int_equal(requests[i], times[i]);
     }
     put_at(fixture, "late", FIXTURE_NOW, 0);
-    assert_int_equal(ask(fixture, "late"), INBOX_REDELIVERY_PRESENT);
+    assert_int_equal(fixture_count_redelivery(fixture, "late"), INBOX_REDELIVERY_PRESENT);
     prune(fixture, prune_of(FIXTURE_NOW + 36 * DAY_MS), 1, 0);
-    assert_int_equal(ask(fixture, "lost"),
+    assert_int_equal(fixture_count_redelivery(fixture, "lost"),
                      /* The count is forgotten, too. */
                      INBOX_REDELIVERY_COUNTED);
 }
@@ -622,71 +621,10 @@ static void due_times_move_back_with_the_clock(void **state) {
     assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW);
 }
 
-static void a_rejected_request_is_not_counted(void **state) {
-    struct fixture *fixture = *state;
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(ask(fixture, "lost"), INBOX_REDELIVERY_COUNTED);
-        struct inbox_uncount_redelivery uncount = {
-            .operation = {.kind = INBOX_UNCOUNT_REDELIVERY}, .guid = "lost", .requested_ms = 7};
-        assert_int_equal(fixture_do(fixture, &uncount.operation), 0);
-    }
-    const char *const guid = "lost";
-    bool missing;
-    uint32_t requests;
-    int64_t requested_ms;
-    struct inbox_find_missing find = {.operation = {.kind = INBOX_FIND_MISSING},
-                                      .guids = &guid,
-                                      .n_guids = 1,
-                                      .missing = &missing,
-                                      .requests = &requests,
-                                      .requested_ms = &requested_ms};
-    assert_int_equal(fixture_do(fixture, &find.operation), 0);
-    assert_int_equal(requests, 0);
-    assert_int_equal(requested_ms, 7);
-}
-
-static int put_again(struct fixture *fixture, bool fetched) {
-    struct inbox_put put = put_of("guid-1");
-    put.fetched = fetched;
-    return fixture_do(fixture, &put.operation);
-}
-
-static void a_requested_redelivery_after_the_fetched_payload_is_a_duplicate(void **state) {
-    struct fixture *fixture = *state;
-    assert_int_equal(ask(fixture, "guid-1"), INBOX_REDELIVERY_COUNTED);
-    assert_int_equal(ask(fixture, "guid-1"), INBOX_REDELIVERY_COUNTED);
-    assert_int_equal(put_again(fixture, true), INBOX_STORED);
-    end_runs(fixture, "invite", INBOX_DONE, 0);
-    assert_int_equal(put_again(fixture, true), INBOX_DUPLICATE);
-    assert_int_equal(put_again(fixture, false), INBOX_DUPLICATE);
-    assert_int_equal(put_again(fixture, false), INBOX_DUPLICATE);
-    assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
-}
-
-static void the_redelivery_that_stores_a_delivery_counts_as_requested(void **state) {
-    struct fixture *fixture = *state;
-    assert_int_equal(ask(fixture, "guid-1"), INBOX_REDELIVERY_COUNTED);
-    assert_int_equal(put_again(fixture, false), INBOX_STORED);
-    end_runs(fixture, "invite", INBOX_DONE, 0);
-    assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
-}
-
-static void a_fetched_payload_never_runs_a_known_delivery(void **state) {
-    struct fixture *fixture = *state;
-    assert_int_equal(put_again(fixture, true), INBOX_STORED);
-    assert_int_equal(put_again(fixture, true), INBOX_DUPLICATE);
-    end_runs(fixture, "invite", INBOX_DONE, 0);
-    assert_int_equal(put_again(fixture, true), INBOX_DUPLICATE);
-    assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
-}
-
 /* All runs of the plugin are older than the many of another one. */
 static void many_old_runs_of_a_plugin_are_found_in_few_steps(void **state) {
     struct fixture *fixture = *state;
-    (void)query(fixture, "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE"
-                         " i < 11000) INSERT INTO deliveries (guid, event, action, installation,"
-                         " repository, sender, item, received_ms, body_codec, body_bytes) SELECT"
-                         " CAST(i AS text), 'push', '', '7', '', '', '', i, 0, 0 FROM s");
+    insert_deliveries(fixture, 11000);
     (void)query(fixture, "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT"
                          " id, CASE WHEN received_ms <= 5200 THEN 'old' ELSE 'invite' END, '7',"
                          " 'done', received_ms FROM deliveries");
@@ -698,8 +636,8 @@ static void many_old_runs_of_a_plugin_are_found_in_few_steps(void **state) {
         steps++;
     } while (list.n_entries == 0 && list.next.delivery != 0);
     assert_int_equal(list.n_entries, 3);
-    assert_string_equal(list.entries[0].guid, "5200");
-    assert_string_equal(list.entries[2].guid, "5198");
+    assert_string_equal(list.entries[0].guid, "guid-5200");
+    assert_string_equal(list.entries[2].guid, "guid-5198");
     assert_true(steps <= 3);
     inbox_entries_free(list.entries, list.n_entries);
 }
@@ -775,10 +713,6 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
     const struct CMUnitTest ours[] = {
         CONTRACT(an_entry_tells_all_of_a_run_and_its_delivery),
         CONTRACT(due_times_move_back_with_the_clock),
-        CONTRACT(a_rejected_request_is_not_counted),
-        CONTRACT(a_requested_redelivery_after_the_fetched_payload_is_a_duplicate),
-        CONTRACT(the_redelivery_that_stores_a_delivery_counts_as_requested),
-        CONTRACT(a_fetched_payload_never_runs_a_known_delivery),
         CONTRACT(a_list_is_narrowed_by_state_plugin_event_and_time),
         CONTRACT(a_long_list_comes_in_bounded_parts_and_leaves_nothing_out),
         CONTRACT(a_list_of_what_is_rare_or_recent_does_not_look_at_all_deliveries),

@@ -180,3 +180,11 @@ void fixture_expect_stats(struct fixture *fixture, int64_t queued, int64_t runni
     assert_int_equal(stats.running, running);
     assert_int_equal(stats.dead, dead);
 }
+
+int fixture_count_redelivery(struct fixture *fixture, const char *guid) {
+    struct inbox_count_redelivery count = {.operation = {.kind = INBOX_COUNT_REDELIVERY},
+                                           .guid = guid,
+                                           .most = 3,
+                                           .now_ms = FIXTURE_NOW};
+    return fixture_do(fixture, &count.operation);
+}

@@ -671,7 +671,7 @@ static const struct {
     {"runs", contract_journal_tests},       {"state", contract_audit_tests},
     {"state", contract_item_tests},         {"state", contract_people_tests},
     {"state", contract_hold_tests},         {"state", contract_wait_tests},
-    {"state", contract_console_tests},
+    {"state", contract_console_tests},      {"state", contract_redelivery_tests},
 };
 
 size_t contract_tests(const struct contract_store *store, const char *part,

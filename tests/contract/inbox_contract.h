@@ -43,6 +43,7 @@ size_t contract_order_tests(const struct contract_store *store, struct CMUnitTes
 size_t contract_audit_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_redelivery_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_preview_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_hold_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_timer_tests(const struct contract_store *store, struct CMUnitTest *tests);
@@ -101,6 +102,8 @@ void fixture_put_again(struct fixture *fixture, struct inbox_put *puts, size_t n
 /* Claims the one run of "invite" that is due; the caller ends it with inbox_run_finish(). The
  * second stores put_of(guid) before. */
 struct inbox_run fixture_claim_one(struct fixture *fixture);
+/* Counts a redelivery that the host is about to request, of three at most. The result. */
+int fixture_count_redelivery(struct fixture *fixture, const char *guid);
 struct inbox_run fixture_put_and_claim(struct fixture *fixture, const char *guid);
 
 /* Writes these records for a run, with a lease of 30 s; borrows them. */

@@ -42,7 +42,7 @@ static const char usage[] =
     "  list     prints a line for each run, the newest delivery first\n"
     "  show     prints one delivery, its runs, and their effects at GitHub\n"
     "  retry    makes runs due now, from attempt 1, that are dead, parked, blocked or wait for a\n"
-    "           retry. It ends no hold\n"
+    "           retry; with --plugin also a skipped run without an effect. It ends no hold\n"
     "  discard  ends runs that are queued, waiting, blocked, held, running or parked: they are\n"
     "           dead, with the label discarded\n"
     "\n"
@@ -310,7 +310,10 @@ static int check_change(const struct options *options, unsigned given) {
     }
     if (options->action == RETRY && state &&
         (strcmp(state, "done") == 0 || strcmp(state, "running") == 0)) {
-        return cli_usage_error(VERB, "a run that is %s cannot be retried", state);
+        return cli_usage_error(VERB,
+                               "a run that is %s cannot be retried; a skipped run can, by its GUID "
+                               "and --plugin",
+                               state);
     }
     return EX_OK;
 }
@@ -522,14 +525,16 @@ static int show_body(struct store_client *store_client, const struct options *op
 
 static int unchanged(const struct options *options, bool retry) {
     char words[INBOX_GUID_MAX + sizeof "deliveries show "];
+    const char *why = "is queued, waiting, blocked, held, running or parked";
+    if (retry) {
+        why = options->filter.plugin ? "is dead, parked or waits, or was skipped without an effect"
+                                     : "is dead, parked or waits";
+    }
     snprintf(words, sizeof words, "deliveries show %s", options->guid);
     const struct cli_command show = cli_command(words);
     fprintf(stderr, "snekomatic " VERB ": %s%s of '%s' %s; `%s` shows their state\n",
             options->filter.plugin ? "no run of plugin " : "no run",
-            options->filter.plugin ? options->filter.plugin : "", options->guid,
-            retry ? "is dead, parked or waits"
-                  : "is queued, waiting, blocked, held, running or parked",
-            show.text);
+            options->filter.plugin ? options->filter.plugin : "", options->guid, why, show.text);
     return EX_DATAERR;
 }
 

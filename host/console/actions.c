@@ -14,14 +14,18 @@
 
 static void put_page(struct console_task *task, const struct inbox_actions *found) {
     struct buffer *page = &task->page;
-    view_begin(task, "Actions of persons", true);
-    http_page_html(page, found->n_actions == 0
-                             ? "<p class=\"card\">Nobody has changed anything yet.</p>\n"
-                             : "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                               "aria-label=\"Actions\"><table>\n<thead><tr><th scope=\"col\">When"
-                               "</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th "
-                               "scope=\"col\">Target</th><th scope=\"col\">Result</th></tr>"
-                               "</thead>\n<tbody>\n");
+    view_begin(task, "Actions", true);
+    http_page_html(
+        page,
+        found->n_actions == 0
+            ? "<p class=\"card\">Nobody has changed anything yet. The "
+              "list will have what people change here and with the command "
+              "line.</p>\n"
+            : "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+              "aria-label=\"Actions\"><table class=\"list\">\n<thead><tr><th scope=\"col\">When"
+              "</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th "
+              "scope=\"col\">Target</th><th scope=\"col\">Result</th></tr>"
+              "</thead>\n<tbody>\n");
     for (size_t i = 0; i < found->n_actions; i++) {
         const struct inbox_action *action = &found->actions[i];
         http_page_html(page, "<tr><td class=\"nowrap\">");

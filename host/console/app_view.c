@@ -98,6 +98,11 @@ static void read_text(const char *json, size_t bytes, const char *path,
     }
 }
 
+static bool is_address(const char *text) {
+    return strncmp(text, "https://", strlen("https://")) == 0 ||
+           strncmp(text, "http://", strlen("http://")) == 0;
+}
+
 bool app_view_is_known(const struct app_view *view) {
     struct json_value value;
     return find(&view->app, "permissions", &value) && find(&view->installations, "", &value) &&
@@ -126,6 +131,31 @@ bool app_view_has_event(const struct app_view *view, const char *name) {
     }
 }
 
+/* The App's page is at https://HOST/apps/SLUG, or at https://HOST/github-apps/SLUG. */
+void app_view_settings_url(const struct app_view *view, char url[APP_VIEW_URL_MAX]) {
+    char page[APP_VIEW_TEXT_MAX], slug[APP_VIEW_TEXT_MAX], login[APP_VIEW_TEXT_MAX],
+        type[APP_VIEW_TEXT_MAX];
+    url[0] = '\0';
+    if (!view->app.data) {
+        return;
+    }
+    read_text(view->app.data, view->app.bytes, "html_url", page);
+    read_text(view->app.data, view->app.bytes, "slug", slug);
+    read_text(view->app.data, view->app.bytes, "owner.login", login);
+    read_text(view->app.data, view->app.bytes, "owner.type", type);
+    char *host = strstr(page, "://");
+    char *path = host ? strchr(host + strlen("://"), '/') : NULL;
+    if (!is_address(page) || !path || !*slug) {
+        return;
+    }
+    *path = '\0';
+    if (strcmp(type, "Organization") == 0) {
+        snprintf(url, APP_VIEW_URL_MAX, "%s/organizations/%s/settings/apps/%s", page, login, slug);
+    } else {
+        snprintf(url, APP_VIEW_URL_MAX, "%s/settings/apps/%s", page, slug);
+    }
+}
+
 bool app_view_installation(const struct app_view *view, size_t index,
                            struct app_installation *installation) {
     char path[32];
@@ -140,10 +170,13 @@ bool app_view_installation(const struct app_view *view, size_t index,
              named ? id.raw : "");
     read_text(json->raw, json->raw_bytes, "account.login", installation->account);
     read_text(json->raw, json->raw_bytes, "html_url", installation->url);
-    if (strncmp(installation->url, "https://", strlen("https://")) != 0 &&
-        strncmp(installation->url, "http://", strlen("http://")) != 0) {
+    if (!is_address(installation->url)) {
         installation->url[0] = '\0';
     }
+    char suspended[APP_VIEW_TEXT_MAX];
+    read_text(json->raw, json->raw_bytes, "suspended_at", suspended);
+    installation->suspended = *suspended;
+    read_text(json->raw, json->raw_bytes, "repository_selection", installation->repositories);
     return true;
 }
 

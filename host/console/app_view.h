@@ -15,6 +15,7 @@
 /* Installations that one page of GitHub's list has. */
 #define APP_VIEW_INSTALLATIONS_MAX 100
 #define APP_VIEW_TEXT_MAX 256
+#define APP_VIEW_URL_MAX 1024
 
 struct console;
 
@@ -42,12 +43,18 @@ void app_view_permission(const struct app_view *view, const char *name,
                          char level[APP_VIEW_TEXT_MAX]);
 bool app_view_has_event(const struct app_view *view, const char *name);
 
+/* GitHub's page of the App's settings; "" when it is not known. */
+void app_view_settings_url(const struct app_view *view, char url[APP_VIEW_URL_MAX]);
+
 /* An installation; its texts are GitHub's. */
 struct app_installation {
     struct json_value json;
     char id[APP_VIEW_TEXT_MAX], account[APP_VIEW_TEXT_MAX];
     /* GitHub's page of the installation; "" for anything but an address. */
     char url[APP_VIEW_TEXT_MAX];
+    /* "all" or "selected". */
+    char repositories[APP_VIEW_TEXT_MAX];
+    bool suspended;
 };
 /* False: there is none with this index. */
 bool app_view_installation(const struct app_view *view, size_t index,

@@ -4,6 +4,8 @@
  */
 #include "base/array.h"
 #include "base/clock.h"
+#include "console/entries.h"
+#include "console/looked_for.h"
 #include "console/pages.h"
 #include "console/room.h"
 #include "console/search.h"
@@ -20,10 +22,16 @@
 /* How long one request carries a preview out. The page then offers to continue. */
 #define APPLY_MS 3000
 
+/* Runs that a preview lists. */
+#define SHOWN_MAX ((size_t)20)
+
 struct selection {
     struct inbox_preview_run *runs;
     size_t n_runs;
     bool cut;
+    /* The first of them. */
+    struct inbox_entry *shown;
+    size_t n_shown;
 };
 
 static bool wants_discard(const struct console_task *task) {
@@ -44,7 +52,17 @@ static bool is_selectable(const struct inbox_entry *entry, const char *state, bo
     return skipped || strcmp(state, "dead") == 0 || strcmp(state, "parked") == 0;
 }
 
-static int add_all(struct selection *selection, const struct inbox_search *found, const char *state,
+/* Takes the entry's texts over. */
+static void keep_shown(struct selection *selection, struct inbox_entry *entry) {
+    struct inbox_entry *place =
+        selection->n_shown < SHOWN_MAX ? ARRAY_ADD(selection->shown, selection->n_shown) : NULL;
+    if (place) {
+        *place = *entry;
+        entry->repository = entry->sender = entry->label = entry->reason = NULL;
+    }
+}
+
+static int add_all(struct selection *selection, struct inbox_search *found, const char *state,
                    bool discards, struct error *err) {
     for (size_t i = 0; i < found->n_entries && !selection->cut; i++) {
         if (!is_selectable(&found->entries[i], state, discards)) {
@@ -59,6 +77,7 @@ static int add_all(struct selection *selection, const struct inbox_search *found
         if (run) {
             run->run = found->entries[i].run;
             memcpy(run->state, found->entries[i].state, sizeof run->state);
+            keep_shown(selection, &found->entries[i]);
         }
     }
     return 0;
@@ -131,17 +150,11 @@ static void put_preview(struct console_task *task, const struct search *search,
         view_end(page);
         return;
     }
-    http_page_put(page,
-                  "<p class=\"health held\">%zu run%s would be %s.</p>\n<dl class=\"facts\">\n",
-                  selection->n_runs, plural, discards ? "discarded" : "retried");
-    http_page_put(page, "<dt>State</dt><dd>%s</dd>\n", search->filter.state);
-    if (search->filter.plugin) {
-        http_page_put(page, "<dt>Plugin</dt><dd>%s</dd>\n", search->filter.plugin);
-    }
-    if (search->filter.reason_group) {
-        http_page_put(page, "<dt>Reason</dt><dd>%s</dd>\n", search->filter.reason_group);
-    }
-    http_page_html(page, "</dl>\n");
+    http_page_put(
+        page, "<p class=\"health held\">%zu run%s would be %s.</p>\n<p class=\"hint\">Found by: ",
+        selection->n_runs, plural, discards ? "discarded" : "retried");
+    looked_for_put_filters(page, search);
+    http_page_html(page, "</p>\n");
     if (in_doubt > 0) {
         http_page_put(page,
                       "<p class=\"notice\">%lld of them have an effect in doubt, which stays in "
@@ -153,8 +166,13 @@ static void put_preview(struct console_task *task, const struct search *search,
                       "<p class=\"notice\">There are more. One preview has at most %zu runs.</p>\n",
                       RUNS_MAX);
     }
-    http_page_html(page, "<p>Exactly these runs change, within an hour, and only those that are "
-                         "still in this state.</p>\n");
+    entries_put(task, selection->shown, selection->n_shown);
+    if (selection->n_runs > selection->n_shown) {
+        http_page_put(page, "<p class=\"hint\">These are the first %zu of them.</p>\n",
+                      selection->n_shown);
+    }
+    http_page_html(page, "<p>Press the button within an hour. It changes exactly these runs. It "
+                         "leaves a run alone whose state is another one by then.</p>\n");
     snprintf(number, sizeof number, "%" PRId64, preview);
     snprintf(text, sizeof text, "%s %zu run%s", discards ? "Discard" : "Retry", selection->n_runs,
              plural);
@@ -183,6 +201,7 @@ void action_preview(struct console_task *task) {
     } else {
         put_preview(task, &search, &selection, preview, in_doubt);
     }
+    inbox_entries_free(selection.shown, selection.n_shown);
     free(selection.runs);
 }
 

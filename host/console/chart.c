@@ -101,8 +101,12 @@ static void put_latency(struct buffer *page, const struct inbox_series *series,
     view_duration(sums->longest_ms, longest);
     http_page_html(page, "<figure>\n<h3>Latency</h3>\n");
     begin_drawing(page, series);
-    http_page_put(page, "From arrival to end in %s: %s on average, %s at most\">", words, mean,
-                  longest);
+    if (sums->ended == 0) {
+        http_page_put(page, "From arrival to end in %s: none is summed up yet\">", words);
+    } else {
+        http_page_put(page, "From arrival to end in %s: %s on average, %s at most\">", words, mean,
+                      longest);
+    }
     for (size_t i = 0; i < series->n_buckets; i++) {
         put_bar(page, i, mean_latency_ms(&series->buckets[i]), sums->most_latency_ms, "latency");
     }

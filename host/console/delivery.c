@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* One delivery: what came, what each plugin did with it, step by step, and the payload. */
+#include "base/array.h"
+#include "base/json.h"
 #include "base/log_memory.h"
+#include "console/advice.h"
 #include "console/entries.h"
 #include "console/pages.h"
 #include "console/payload_tree.h"
@@ -17,13 +20,53 @@
 
 /* ---- the parts ---- */
 
-static void put_fact(struct buffer *page, const char *name, const char *value) {
-    if (*value) {
-        http_page_put(page, "<dt>%s</dt><dd>%s</dd>\n", name, value);
+/* A member of the payload that is an address of a page. False: there is none. */
+static bool find_address(const struct payload *payload, const char *path, char *out, size_t room) {
+    struct json_value value;
+    if (!payload || !json_find(payload->data, payload->bytes, path, &value) ||
+        value.type != JSON_STRING || value.raw_bytes >= room) {
+        return false;
+    }
+    out[json_unescape(value.raw + 1, value.raw_bytes - 2, out)] = '\0';
+    return strncmp(out, "https://", strlen("https://")) == 0 ||
+           strncmp(out, "http://", strlen("http://")) == 0;
+}
+
+/* The page at GitHub that the delivery is about. */
+static void put_page_at_github(struct buffer *page, const struct payload *payload) {
+    static const char *const paths[] = {
+        "comment.html_url",    "review.html_url",  "pull_request.html_url", "issue.html_url",
+        "discussion.html_url", "release.html_url", "check_run.html_url",    "repository.html_url"};
+    char address[1024];
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        if (find_address(payload, paths[i], address, sizeof address)) {
+            http_page_put(page,
+                          "<dt>At GitHub</dt><dd><a href=\"%s\" rel=\"noreferrer\">%s</a></dd>\n",
+                          address, address);
+            return;
+        }
     }
 }
 
-static void put_facts(struct console_task *task, const struct inbox_entry *entry) {
+static void put_person(struct buffer *page, const char *login) {
+    if (*login) {
+        http_page_html(page, "<dt>Person</dt><dd><a href=\"" CONSOLE_PATH "/deliveries?sender=");
+        view_put_part(page, login);
+        http_page_put(page, "\">%s</a></dd>\n", login);
+    }
+}
+
+static void put_installation(struct buffer *page, const char *installation) {
+    if (*installation) {
+        http_page_html(page, "<dt>Installation</dt><dd><a href=\"" CONSOLE_PATH "/installations#i");
+        http_page_put(page, "%s\">%s</a></dd>\n", installation, installation);
+    } else {
+        http_page_html(page, "<dt>Installation</dt><dd>none: no plugin can act on it</dd>\n");
+    }
+}
+
+static void put_facts(struct console_task *task, const struct inbox_entry *entry,
+                      const struct payload *payload) {
     struct buffer *page = &task->page;
     http_page_html(page, "<dl class=\"facts\">\n");
     http_page_put(page, "<dt>GUID</dt><dd><code>%s</code></dd>\n<dt>Event</dt><dd>%s", entry->guid,
@@ -34,24 +77,35 @@ static void put_facts(struct console_task *task, const struct inbox_entry *entry
     http_page_html(page, "</dd>\n<dt>About</dt><dd>");
     entry_put_place(page, entry);
     http_page_html(page, "</dd>\n");
-    put_fact(page, "Person", entry->sender);
-    put_fact(page, "Installation",
-             *entry->installation ? entry->installation
-                                  : "none: no plugin "
-                                    "can act on it");
+    put_page_at_github(page, payload);
+    put_person(page, entry->sender);
+    put_installation(page, entry->installation);
     if (entry->body_bytes >= 0) {
         http_page_put(page, "<dt>Payload</dt><dd>%lld bytes</dd>\n", (long long)entry->body_bytes);
     } else {
-        http_page_html(page, "<dt>Payload</dt><dd>deleted after store.retention_days</dd>\n");
+        http_page_put(page,
+                      "<dt>Payload</dt><dd>deleted after %u days (store.retention_days)</dd>\n",
+                      task->console->options.config->store.retention_days);
     }
     http_page_html(page, "</dl>\n");
 }
 
-static bool can_retry(const struct inbox_entry *run) {
+/* A retry of a run that did something would do it twice, so only skipped runs are run again. */
+static bool had_nothing_to_do(const struct inbox_show *show, size_t index) {
+    bool any = false;
+    for (size_t i = 0; i < show->n_requests; i++) {
+        any = any || (show->requests[i].run == index && show->requests[i].kind != INBOX_READ);
+    }
+    return advice_is_skipped(&show->runs[index]) && !any;
+}
+
+static bool can_retry(const struct inbox_show *show, size_t index) {
+    const struct inbox_entry *run = &show->runs[index];
     return run->body_bytes >= 0 &&
            (strcmp(run->state, "dead") == 0 || strcmp(run->state, "parked") == 0 ||
             strcmp(run->state, "blocked") == 0 || strcmp(run->state, "held") == 0 ||
-            strcmp(run->state, "waiting") == 0 || strcmp(run->state, "queued") == 0);
+            strcmp(run->state, "waiting") == 0 || strcmp(run->state, "queued") == 0 ||
+            had_nothing_to_do(show, index));
 }
 
 static bool can_discard(const struct inbox_entry *run) {
@@ -73,6 +127,23 @@ static void put_button(struct console_task *task, const struct inbox_entry *run,
     view_form_end(&task->page);
 }
 
+static void put_buttons(struct console_task *task, const struct inbox_show *show, size_t index) {
+    const struct inbox_entry *run = &show->runs[index];
+    bool retries = can_retry(show, index), skipped = advice_is_skipped(run);
+    if (task->role != CONSOLE_ADMIN || (!retries && !can_discard(run))) {
+        return;
+    }
+    http_page_html(&task->page, "<div class=\"actions\">\n");
+    if (retries) {
+        put_button(task, run, "retry", skipped || advice_is_crash(run) ? "quiet" : "",
+                   skipped ? "Run again" : "Retry now");
+    }
+    if (can_discard(run)) {
+        put_button(task, run, "discard", "danger", "Discard");
+    }
+    http_page_html(&task->page, "</div>\n");
+}
+
 static void put_run(struct console_task *task, const struct inbox_show *show, size_t index) {
     const struct inbox_entry *run = &show->runs[index];
     struct buffer *page = &task->page;
@@ -92,17 +163,9 @@ static void put_run(struct console_task *task, const struct inbox_show *show, si
         http_page_put(page, ">%s</a>, an earlier run with the key “%s”.</p>\n", run->behind,
                       run->order_key);
     }
+    advice_put(task, run);
+    put_buttons(task, show, index);
     steps_put(task, show, index);
-    if (task->role == CONSOLE_ADMIN && (can_retry(run) || can_discard(run))) {
-        http_page_html(page, "<div class=\"actions\">\n");
-        if (can_retry(run)) {
-            put_button(task, run, "retry", "", "Retry now");
-        }
-        if (can_discard(run)) {
-            put_button(task, run, "discard", "danger", "Discard");
-        }
-        http_page_html(page, "</div>\n");
-    }
     http_page_html(page, "</section>\n");
 }
 
@@ -175,16 +238,10 @@ static void put_json_log(struct buffer *json, const char *guid) {
     view_json_time(json, "log_since", since_ms);
 }
 
-static void put_payload(struct console_task *task, const struct inbox_entry *entry) {
-    struct buffer *page = &task->page;
-    struct error err;
-    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = entry->guid};
+static void put_payload(struct buffer *page, const struct payload *payload) {
     http_page_html(page, "<h2 id=\"payload\">Payload</h2>\n");
-    int result =
-        entry->body_bytes < 0 ? INBOX_PRUNED : room_read(task->console, &body.operation, &err);
-    if (result == 0) {
-        payload_tree_put(page, body.body->data, body.body->bytes);
-        payload_unref(body.body);
+    if (payload) {
+        payload_tree_put(page, payload->data, payload->bytes);
     } else {
         http_page_html(page, "<p>It is not stored any more.</p>\n");
     }
@@ -205,15 +262,26 @@ static void put_audit(struct console_task *task, const struct inbox_show *show) 
     http_page_html(page, "</ul>\n");
 }
 
-static void put_page(struct console_task *task, const struct inbox_show *show) {
+/* "Delivery: issues.opened, owner/repo#12" */
+static void make_title(const struct inbox_entry *entry, char *title, size_t room) {
+    long long number = (long long)search_item_number(entry);
+    int length =
+        snprintf(title, room, "Delivery: %s%s%s%s%s", entry->event, *entry->action ? "." : "",
+                 entry->action, *entry->repository ? ", " : "", entry->repository);
+    if (number > 0 && length > 0 && (size_t)length < room) {
+        snprintf(title + length, room - (size_t)length, "#%lld", number);
+    }
+}
+
+static void put_page(struct console_task *task, const struct inbox_show *show,
+                     const struct payload *payload) {
     struct buffer *page = &task->page;
     const struct inbox_entry *entry = &show->runs[0];
-    char title[2 * INBOX_NAME_MAX + 32];
-    snprintf(title, sizeof title, "Delivery: %s%s%s", entry->event, *entry->action ? "." : "",
-             entry->action);
+    char title[3 * INBOX_NAME_MAX + 512];
+    make_title(entry, title, sizeof title);
     view_begin(task, title, true);
     view_notice(task);
-    put_facts(task, entry);
+    put_facts(task, entry, payload);
     http_page_html(page, "<h2>Runs</h2>\n");
     if (!*entry->plugin) {
         http_page_html(page, "<p>No plugin has a run of it.</p>\n");
@@ -228,7 +296,7 @@ static void put_page(struct console_task *task, const struct inbox_show *show) {
         http_page_html(page, "<p class=\"notice\">It has more requests than are shown here.</p>\n");
     }
     put_log(task, entry);
-    put_payload(task, entry);
+    put_payload(page, payload);
     put_headers(page, entry);
     put_copy(task, entry);
     view_end(page);
@@ -242,6 +310,13 @@ static void put_json(struct console_task *task, const struct inbox_show *show) {
         entry_put_json(json, &show->runs[i]);
     }
     view_json_close(json, ']');
+    view_json_open(json, "can_be_retried", '[');
+    for (size_t i = 0; i < show->n_runs; i++) {
+        if (can_retry(show, i)) {
+            view_json_text(json, NULL, show->runs[i].plugin);
+        }
+    }
+    view_json_close(json, ']');
     steps_put_json(json, show);
     view_json_bool(json, "cut", show->cut);
     if (show->n_runs > 0) {
@@ -253,9 +328,24 @@ static void put_json(struct console_task *task, const struct inbox_show *show) {
 /* ---- GET /console/deliveries/GUID ---- */
 
 static void respond_unknown(struct console_task *task) {
-    view_problem(
-        task, 404, "No such delivery", "The store has no delivery with this GUID.",
-        "Check the GUID. The host deletes finished deliveries after store.retention_days.");
+    char fix[120];
+    snprintf(fix, sizeof fix,
+             "Check the GUID. The host deletes finished deliveries after %u days "
+             "(store.retention_days).",
+             task->console->options.config->store.retention_days);
+    view_problem(task, 404, "No such delivery", "The store has no delivery with this GUID.", fix);
+}
+
+static void show_page(struct console_task *task, const struct inbox_show *show) {
+    struct error err;
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = show->runs[0].guid};
+    bool stored = show->runs[0].body_bytes >= 0;
+    if (stored && room_read(task->console, &body.operation, &err) < 0) {
+        view_store_failed(task, &err);
+        return;
+    }
+    put_page(task, show, body.body);
+    payload_unref(body.body);
 }
 
 static void show_delivery(struct console_task *task, const char *guid) {
@@ -275,7 +365,7 @@ static void show_delivery(struct console_task *task, const char *guid) {
         put_audit(task, &show);
         view_end(&task->page);
     } else {
-        put_page(task, &show);
+        show_page(task, &show);
     }
     inbox_show_finish(&show);
 }

@@ -73,8 +73,14 @@ static void put_page(struct console_task *task, const struct inbox_failures *fai
         http_page_html(page, "<p class=\"notice\">There are more failures than were looked at. The "
                              "numbers are of the latest ones.</p>\n");
     }
+    bool masked = false;
     for (size_t i = 0; i < failures->n_groups; i++) {
         put_group(task, &failures->groups[i]);
+        masked = masked || strchr(failures->groups[i].reason, '#');
+    }
+    if (masked) {
+        http_page_html(page, "<p class=\"hint\">A “#” in a reason stands for numbers and ids that "
+                             "differ from run to run. The page of a delivery has them.</p>\n");
     }
     view_end(page);
 }

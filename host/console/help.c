@@ -6,12 +6,12 @@
 
 #include <string.h>
 
-static const struct description *next_with_commands(struct console_task *task, size_t *index) {
+static const struct description *next_plugin(struct console_task *task, size_t *index) {
     const struct console_options *options = &task->console->options;
     bool more = true;
     while (more) {
         const struct description *one = options->describe(options->context, (*index)++, &more);
-        if (one && one->n_commands > 0) {
+        if (one) {
             return one;
         }
     }
@@ -31,9 +31,24 @@ static void put_command(struct buffer *page, const struct described_command *com
     http_page_put(page, "</code></dt><dd>%s", colon ? colon + strlen(": ") : "");
 }
 
+/* Such a plugin acts by itself. */
+static void put_without_commands(struct buffer *page, const struct description *plugin) {
+    http_page_html(page, "<p class=\"hint\">It has no commands. It acts by itself");
+    for (size_t i = 0; i < plugin->n_subscriptions; i++) {
+        const struct described_subscription *one = &plugin->subscriptions[i];
+        http_page_put(page, "%s<code>%s%s%s</code>", i > 0 ? ", " : " on ", one->event,
+                      *one->action ? "." : "", one->action);
+    }
+    http_page_html(page, ".</p>\n");
+}
+
 static void put_plugin(struct buffer *page, const struct description *plugin) {
-    http_page_put(page, "<h2>%s</h2>\n<p>%s</p>\n<dl class=\"facts\">\n", plugin->name,
-                  plugin->summary);
+    http_page_put(page, "<h2>%s</h2>\n<p>%s</p>\n", plugin->name, plugin->summary);
+    if (plugin->n_commands == 0) {
+        put_without_commands(page, plugin);
+        return;
+    }
+    http_page_html(page, "<dl class=\"facts\">\n");
     for (size_t i = 0; i < plugin->n_commands; i++) {
         const struct described_command *command = &plugin->commands[i];
         char roles[DESCRIPTION_ROLES_MAX];
@@ -53,11 +68,11 @@ static void put_page(struct console_task *task) {
     http_page_html(page,
                    "<p>Write a command on a line of its own, in an issue, a pull request or a "
                    "comment. The bot ignores commands in quotes, lists and code.</p>\n");
-    while ((plugin = next_with_commands(task, &index))) {
+    while ((plugin = next_plugin(task, &index))) {
         put_plugin(page, plugin);
         any = true;
     }
-    http_page_html(page, any ? "" : "<p class=\"card\">No plugin of this bot has commands.</p>\n");
+    http_page_html(page, any ? "" : "<p class=\"card\">This bot has no plugin.</p>\n");
     view_end(page);
 }
 
@@ -67,7 +82,7 @@ static void put_json(struct console_task *task) {
     size_t index = 0;
     view_json_open(json, NULL, '{');
     view_json_open(json, "commands", '[');
-    while ((plugin = next_with_commands(task, &index))) {
+    while ((plugin = next_plugin(task, &index))) {
         for (size_t i = 0; i < plugin->n_commands; i++) {
             char roles[DESCRIPTION_ROLES_MAX];
             description_roles(plugin->commands[i].roles, roles);
@@ -78,6 +93,15 @@ static void put_json(struct console_task *task) {
             view_json_text(json, "roles", roles);
             view_json_close(json, '}');
         }
+    }
+    view_json_close(json, ']');
+    index = 0;
+    view_json_open(json, "plugins", '[');
+    while ((plugin = next_plugin(task, &index))) {
+        view_json_open(json, NULL, '{');
+        view_json_text(json, "plugin", plugin->name);
+        view_json_text(json, "summary", plugin->summary);
+        view_json_close(json, '}');
     }
     view_json_close(json, ']');
     view_json_close(json, '}');

@@ -17,15 +17,49 @@ static const char *const resources[] = {[INBOX_RATE_LIMIT_ALL] = "all requests",
                                         [INBOX_RATE_LIMIT_SEARCH] = "searches",
                                         [INBOX_RATE_LIMIT_GRAPHQL] = "GraphQL"};
 
-static void put_release(struct console_task *task, const char *installation) {
-    char path[CONSOLE_PATH_MAX];
+/* What an installation waits for. */
+struct waits {
+    int64_t parked;
+    bool limits;
+};
+
+static struct waits waits_of(const struct inbox_installations *found, const char *installation) {
+    struct waits waits = {.parked = 0};
+    for (size_t i = 0; i < found->n_rows; i++) {
+        const struct inbox_waiting_installation *row = &found->rows[i];
+        if (strcmp(row->installation, installation) == 0) {
+            waits.parked += row->parked;
+            waits.limits = waits.limits || !*row->plugin;
+        }
+    }
+    return waits;
+}
+
+/* The action ends all waits of the installation. */
+static void put_release(struct console_task *task, const char *installation,
+                        const struct waits *waits) {
+    struct buffer *page = &task->page;
+    char path[CONSOLE_PATH_MAX], text[80];
+    const char *runs = waits->parked == 1 ? "run" : "runs";
+    snprintf(text, sizeof text, "Go on without waiting");
+    if (waits->parked > 0) {
+        http_page_html(page,
+                       "<p>After the owner has accepted, GitHub tells the host, and the runs go "
+                       "on by themselves. If they still wait then, press this button. ");
+        http_page_html(page,
+                       waits->limits ? "It ends the wait for GitHub’s limit too.</p>\n" : "</p>\n");
+        snprintf(text, sizeof text, "Run the %" PRId64 " parked %s now", waits->parked, runs);
+    } else {
+        http_page_html(page, "<p>The host goes on by itself at this time. Earlier requests would "
+                             "probably be rejected by GitHub.</p>\n");
+    }
     snprintf(path, sizeof path, "/installations/%s/release", installation);
     if (view_form_begin(task, path)) {
-        http_page_put(&task->page,
-                      "<button class=\"quiet\">End its waits<span class=\"hidden\"> of %s</span>"
-                      "</button>\n",
-                      installation);
-        view_form_end(&task->page);
+        http_page_put(page,
+                      "<p class=\"actions\"><button class=\"%s\">%s<span class=\"hidden\"> of %s"
+                      "</span></button></p>\n",
+                      waits->parked > 0 ? "" : "quiet", text, installation);
+        view_form_end(page);
     }
 }
 
@@ -40,30 +74,50 @@ static bool find_installation(const struct app_view *view, const char *id,
     return false;
 }
 
-static void put_parked(struct buffer *page, const struct inbox_waiting_installation *row,
+/* The store cuts a long reason. */
+static bool is_cut(const struct inbox_waiting_installation *row) {
+    return strlen(row->reason) == sizeof row->reason - 1;
+}
+
+static void put_parked(struct buffer *page, const struct app_view *view,
+                       const struct inbox_waiting_installation *row,
                        const struct app_installation *at_github) {
+    char settings[APP_VIEW_URL_MAX];
+    app_view_settings_url(view, settings);
     http_page_html(page, "<li><a href=\"" CONSOLE_PATH "/deliveries?state=parked&amp;plugin=");
     view_put_part(page, row->plugin);
     http_page_put(page, "\">%lld parked run%s of %s</a>: ", (long long)row->parked,
                   row->parked == 1 ? "" : "s", row->plugin);
     view_long_text(page, row->reason);
-    http_page_html(page, "<br><a href=\"" CONSOLE_PATH "/plugins/");
+    http_page_html(page, is_cut(row) ? "…" : "");
+    http_page_html(page, "<ol>\n<li><a href=\"" CONSOLE_PATH "/plugins/");
     view_put_part(page, row->plugin);
-    http_page_html(page, "#permissions\">Which permission is missing?</a> The owner of the "
-                         "installation accepts it ");
+    http_page_html(page, "#permissions\">See which permission is missing</a>.</li>\n<li>If the App "
+                         "does not ask for it, add it in ");
+    if (*settings) {
+        http_page_put(page,
+                      "<a href=\"%s/permissions\" rel=\"noreferrer\">the settings of the App at "
+                      "GitHub</a>.</li>\n",
+                      settings);
+    } else {
+        http_page_html(page, "the settings of the App at GitHub.</li>\n");
+    }
+    http_page_html(page, "<li>An owner of the account accepts it for this installation ");
     if (at_github && *at_github->url) {
-        http_page_put(page, "<a href=\"%s\" rel=\"noreferrer\">on its page at GitHub</a>.</li>\n",
+        http_page_put(page, "<a href=\"%s\" rel=\"noreferrer\">on its page at GitHub</a>",
                       at_github->url);
     } else {
-        http_page_html(page, "at GitHub, in <em>Settings, Applications, Configure</em>.</li>\n");
+        http_page_html(page, "at GitHub, in <em>Settings, Applications, Configure</em>");
     }
+    http_page_html(page, ".</li>\n</ol></li>\n");
 }
 
-static void put_row(struct console_task *task, const struct inbox_waiting_installation *row,
+static void put_row(struct console_task *task, const struct app_view *view,
+                    const struct inbox_waiting_installation *row,
                     const struct app_installation *at_github) {
     struct buffer *page = &task->page;
     if (*row->plugin) {
-        put_parked(page, row, at_github);
+        put_parked(page, view, row, at_github);
         return;
     }
     for (size_t i = 0; i < INBOX_RATE_LIMIT_RESOURCES; i++) {
@@ -99,16 +153,18 @@ static void put_waiting(struct console_task *task, const struct inbox_installati
             continue;
         }
         bool known = find_installation(view, installation, &at_github);
-        http_page_put(page, "<section class=\"card\">\n<h3>Installation %s %s</h3>\n<ul>\n",
-                      installation, known ? at_github.account : "");
+        http_page_put(page,
+                      "<section class=\"card\" id=\"i%s\">\n<h3>Installation %s %s</h3>\n<ul>\n",
+                      installation, installation, known ? at_github.account : "");
         for (size_t j = i; j < found->n_rows; j++) {
             if (strcmp(found->rows[j].installation, installation) == 0) {
-                put_row(task, &found->rows[j], known ? &at_github : NULL);
+                put_row(task, view, &found->rows[j], known ? &at_github : NULL);
             }
         }
-        http_page_html(page, "</ul>\n<div class=\"actions\">");
-        put_release(task, installation);
-        http_page_html(page, "</div>\n</section>\n");
+        http_page_html(page, "</ul>\n");
+        const struct waits waits = waits_of(found, installation);
+        put_release(task, installation, &waits);
+        http_page_html(page, "</section>\n");
     }
 }
 
@@ -129,7 +185,8 @@ static void put_quota(struct console_task *task, const struct app_view *view,
                   share < 20 ? "bar low" : "bar", share, share);
     view_time(page, quota->reset_ms, task->now_ms);
     http_page_html(page, "</td><td class=\"nowrap\">");
-    view_time(page, quota->at_ms, task->now_ms);
+    /* This page's own questions to GitHub came after its time. */
+    view_time(page, quota->at_ms < task->now_ms ? quota->at_ms : task->now_ms, task->now_ms);
     http_page_html(page, "</td></tr>\n");
 }
 
@@ -154,11 +211,73 @@ static void put_quotas(struct console_task *task, const struct app_view *view) {
                          "host. After its reset a quota is whole again.</p>\n");
 }
 
+static void put_installation(struct console_task *task, const struct inbox_installations *found,
+                             const struct app_installation *one) {
+    struct buffer *page = &task->page;
+    const struct waits waits = waits_of(found, one->id);
+    bool waiting = waits.limits || waits.parked > 0;
+    http_page_html(page, "<tr><th scope=\"row\"");
+    if (!waiting) {
+        http_page_put(page, " id=\"i%s\"", one->id);
+    }
+    http_page_put(page, ">%s</th><td>%s</td><td>%s repositories</td><td>", one->account, one->id,
+                  *one->repositories ? one->repositories : "its");
+    if (one->suspended) {
+        view_state(page, "suspended");
+    } else if (waiting) {
+        view_state(page, waits.parked > 0 ? "parked" : "waiting");
+    }
+    http_page_put(
+        page, "</td><td><a href=\"" CONSOLE_PATH "/deliveries?installation=%s\">Its deliveries</a>",
+        one->id);
+    if (*one->url) {
+        http_page_put(page, ", <a href=\"%s\" rel=\"noreferrer\">at GitHub</a>", one->url);
+    }
+    http_page_html(page, "</td></tr>\n");
+}
+
+static void put_all(struct console_task *task, const struct inbox_installations *found,
+                    const struct app_view *view) {
+    struct buffer *page = &task->page;
+    struct app_installation one;
+    char settings[APP_VIEW_URL_MAX];
+    app_view_settings_url(view, settings);
+    http_page_html(page, "<h2 id=\"all\">All installations</h2>\n");
+    if (*settings) {
+        http_page_put(
+            page,
+            "<p><a href=\"%s\" rel=\"noreferrer\">The settings of the App at GitHub</a></p>\n",
+            settings);
+    }
+    if (!app_view_is_known(view)) {
+        http_page_put(page,
+                      "<p class=\"notice\">GitHub has not listed them yet. %s Load this page "
+                      "again.</p>\n",
+                      view->problem);
+        return;
+    }
+    http_page_html(page, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+                         "aria-labelledby=\"all\"><table class=\"list\">\n<thead><tr><th "
+                         "scope=\"col\">Account</th><th scope=\"col\">Installation</th><th "
+                         "scope=\"col\">Access</th><th scope=\"col\">State</th><th "
+                         "scope=\"col\">Links</th></tr></thead>\n<tbody>\n");
+    size_t count = 0;
+    for (; app_view_installation(view, count, &one); count++) {
+        put_installation(task, found, &one);
+    }
+    http_page_html(page, "</tbody></table></div>\n");
+    if (count == APP_VIEW_INSTALLATIONS_MAX) {
+        http_page_put(page, "<p class=\"hint\">These are the first %d of them.</p>\n",
+                      APP_VIEW_INSTALLATIONS_MAX);
+    }
+}
+
 static void put_page(struct console_task *task, const struct inbox_installations *found) {
     const struct app_view *view = app_view_read(task->console);
     view_begin(task, "Installations", true);
     view_notice(task);
     put_waiting(task, found, view);
+    put_all(task, found, view);
     put_quotas(task, view);
     view_end(&task->page);
 }
@@ -175,6 +294,22 @@ static void put_json_quotas(struct buffer *json) {
         view_json_number(json, "remaining", quotas[i].remaining);
         view_json_time(json, "reset", quotas[i].reset_ms);
         view_json_time(json, "reported", quotas[i].at_ms);
+        view_json_close(json, '}');
+    }
+    view_json_close(json, ']');
+}
+
+static void put_json_all(struct buffer *json, const struct app_view *view) {
+    struct app_installation one;
+    view_json_bool(json, "github_known", app_view_is_known(view));
+    view_json_open(json, "installations", '[');
+    for (size_t i = 0; app_view_installation(view, i, &one); i++) {
+        view_json_open(json, NULL, '{');
+        view_json_text(json, "installation", one.id);
+        view_json_text(json, "account", one.account);
+        view_json_text(json, "repositories", one.repositories);
+        view_json_bool(json, "suspended", one.suspended);
+        view_json_text(json, "url", one.url);
         view_json_close(json, '}');
     }
     view_json_close(json, ']');
@@ -197,6 +332,7 @@ static void put_json(struct console_task *task, const struct inbox_installations
         view_json_close(json, '}');
     }
     view_json_close(json, ']');
+    put_json_all(json, app_view_read(task->console));
     put_json_quotas(json);
     view_json_close(json, '}');
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The first page: one sentence of health, and the numbers behind it. */
+#include "base/array.h"
 #include "console/chart.h"
+#include "console/entries.h"
 #include "console/pages.h"
 #include "console/room.h"
 #include "console/status.h"
 #include "console/view.h"
+#include "inbox/console.h"
 #include "inbox/holds.h"
 #include "inbox/stats.h"
 
@@ -13,8 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Deliveries of the list. */
+#define RECENT ((size_t)10)
+
 struct overview {
     struct inbox_stats stats;
+    struct inbox_search recent;
     struct inbox_series series;
     struct inbox_holds holds;
     struct status status;
@@ -28,21 +35,21 @@ static int load(struct console_task *task, struct overview *overview, struct err
         .operation = {.kind = INBOX_SERIES}, .span = chart_span(task), .now_ms = task->now_ms};
     overview->holds =
         (struct inbox_holds){.operation = {.kind = INBOX_HOLDS}, .now_ms = task->now_ms};
+    overview->recent = (struct inbox_search){.operation = {.kind = INBOX_SEARCH}, .most = RECENT};
     status_read(task, &overview->status);
     return room_read(task->console, &overview->stats.operation, err) < 0 ||
                    room_read(task->console, &overview->series.operation, err) < 0 ||
-                   room_read(task->console, &overview->holds.operation, err) < 0
+                   room_read(task->console, &overview->holds.operation, err) < 0 ||
+                   room_read(task->console, &overview->recent.operation, err) < 0
                ? -1
                : 0;
 }
 
-/* Appends "3 dead runs" and the like, with commas between them. */
-static void add_trouble(struct buffer *sentence, int64_t count, const char *one, const char *many) {
-    if (count > 0) {
-        buffer_printf(sentence, "%s%" PRId64 " %s", sentence->bytes > 0 ? ", " : "", count,
-                      count == 1 ? one : many);
-    }
-}
+/* A page that needs a look, and how many of what are there. */
+struct trouble {
+    int64_t count;
+    const char *path, *one, *many;
+};
 
 static int64_t count_holds(const struct overview *overview, enum inbox_hold_cause cause) {
     int64_t count = 0;
@@ -52,29 +59,38 @@ static int64_t count_holds(const struct overview *overview, enum inbox_hold_caus
     return count;
 }
 
-static void describe_health(const struct overview *overview, struct buffer *sentence) {
-    const struct inbox_stats *stats = &overview->stats;
-    add_trouble(sentence, stats->dead, "dead run", "dead runs");
-    add_trouble(sentence, stats->in_doubt, "effect in doubt", "effects in doubt");
-    add_trouble(sentence, stats->parked, "parked run", "parked runs");
-    add_trouble(sentence, stats->held, "held run", "held runs");
-    /* A hold matters before any run waits for its end. */
-    add_trouble(sentence, count_holds(overview, INBOX_HOLD_PAUSED), "pause", "pauses");
-    add_trouble(sentence, count_holds(overview, INBOX_HOLD_QUARANTINED), "quarantined plugin",
-                "quarantined plugins");
-    add_trouble(sentence, count_holds(overview, INBOX_HOLD_LOOP), "broken loop", "broken loops");
+static bool put_trouble(struct buffer *page, const struct trouble *troubles, size_t n) {
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (troubles[i].count == 0) {
+            continue;
+        }
+        http_page_html(page, any ? ", " : "<p class=\"health held\">The host is ready. Look at: ");
+        http_page_put(page, "<a href=\"" CONSOLE_PATH "%s\">%lld %s</a>", troubles[i].path,
+                      (long long)troubles[i].count,
+                      troubles[i].count == 1 ? troubles[i].one : troubles[i].many);
+        any = true;
+    }
+    http_page_html(page, any ? ".</p>\n" : "");
+    return any;
 }
 
 static void put_health(struct console_task *task, const struct overview *overview) {
-    AUTO_BUFFER struct buffer sentence = BUFFER_INIT(1024);
-    describe_health(overview, &sentence);
+    const struct inbox_stats *stats = &overview->stats;
+    const struct trouble troubles[] = {
+        {stats->dead, "/failures", "dead run", "dead runs"},
+        {stats->in_doubt, "/deliveries?state=in%20doubt", "effect in doubt", "effects in doubt"},
+        {stats->parked, "/installations", "parked run", "parked runs"},
+        {stats->held, "/deliveries?state=held", "held run", "held runs"},
+        /* A hold matters before any run waits for its end. */
+        {count_holds(overview, INBOX_HOLD_PAUSED), "/plugins", "pause", "pauses"},
+        {count_holds(overview, INBOX_HOLD_QUARANTINED), "/plugins", "quarantined plugin",
+         "quarantined plugins"},
+        {count_holds(overview, INBOX_HOLD_LOOP), "/plugins", "stopped loop", "stopped loops"}};
     if (!overview->status.ready) {
-        http_page_html(&task->page, "<p class=\"health bad\">The host is not ready: /readyz gives "
-                                    "the reason.</p>\n");
-    } else if (sentence.bytes > 0) {
-        http_page_put(&task->page, "<p class=\"health held\">The host is ready. Look at: %s.</p>\n",
-                      sentence.data);
-    } else {
+        http_page_html(&task->page, "<p class=\"health bad\">The host is not ready: "
+                                    "<a href=\"/readyz\">/readyz</a> gives the reason.</p>\n");
+    } else if (!put_trouble(&task->page, troubles, ARRAY_LENGTH(troubles))) {
         http_page_html(&task->page, "<p class=\"health good\">All is well: the host is ready, and "
                                     "no run is dead, parked or in doubt.</p>\n");
     }
@@ -109,9 +125,9 @@ static void put_numbers(struct console_task *task, const struct inbox_stats *sta
     http_page_html(page, "<h2 id=\"runs\">Runs</h2>\n<ul class=\"numbers\">\n");
     put_number(page, "queued", stats->queued, "due now or later");
     put_number(page, "running", stats->running, "in a worker");
-    put_number(page, "blocked", stats->blocked, "behind an earlier run of their key");
+    put_number(page, "blocked", stats->blocked, "wait for an earlier run of the same order");
     put_number(page, "waiting", stats->waiting, "their handler asked to wait");
-    put_number(page, "held", stats->held, "under a pause, a quarantine or a broken loop");
+    put_number(page, "held", stats->held, "under a pause, a quarantine or a stopped loop");
     put_number(page, "parked", stats->parked, "wait for a permission");
     put_number(page, "dead", stats->dead, "failed for good; retry by hand");
     put_number(page, "in doubt", stats->in_doubt, "effects without a recorded response");
@@ -119,6 +135,17 @@ static void put_numbers(struct console_task *task, const struct inbox_stats *sta
     put_oldest(task, "run that is due", oldest_due_ms(stats), "no run is queued");
     put_oldest(task, "effect in doubt", stats->oldest_in_doubt_ms, "none is in doubt");
     http_page_html(page, "</dl>\n");
+}
+
+static void put_recent(struct console_task *task, const struct inbox_search *recent) {
+    http_page_html(&task->page, "<h2 id=\"recent\">The last deliveries</h2>\n");
+    if (recent->n_entries == 0) {
+        http_page_html(&task->page, "<p class=\"card\">None has come yet.</p>\n");
+        return;
+    }
+    entries_put(task, recent->entries, recent->n_entries);
+    http_page_html(&task->page,
+                   "<p><a href=\"" CONSOLE_PATH "/deliveries\">All deliveries</a></p>\n");
 }
 
 static void put_json(struct console_task *task, const struct overview *overview) {
@@ -139,6 +166,11 @@ static void put_json(struct console_task *task, const struct overview *overview)
     view_json_number(json, "effects_in_doubt", stats->in_doubt);
     view_json_time(json, "oldest_due", oldest_due_ms(stats));
     view_json_time(json, "oldest_in_doubt", stats->oldest_in_doubt_ms);
+    view_json_open(json, "recent", '[');
+    for (size_t i = 0; i < overview->recent.n_entries; i++) {
+        entry_put_json(json, &overview->recent.entries[i]);
+    }
+    view_json_close(json, ']');
     chart_put_json(json, &overview->series);
     view_json_raw(json, "status", &overview->status.json);
     view_json_close(json, '}');
@@ -156,8 +188,10 @@ void page_overview(struct console_task *task) {
         put_health(task, &overview);
         chart_put(task, &overview.series);
         put_numbers(task, &overview.stats);
+        put_recent(task, &overview.recent);
         view_end(&task->page);
     }
     status_finish(&overview.status);
+    inbox_entries_free(overview.recent.entries, overview.recent.n_entries);
     free(overview.holds.holds);
 }

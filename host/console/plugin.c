@@ -47,15 +47,32 @@ static void put_lacking(struct buffer *page, const struct app_view *view,
     }
 }
 
+static bool declares(const struct description *description, const char *permission) {
+    for (size_t i = 0; i < description->n_permissions; i++) {
+        if (strcmp(description->permissions[i].name, permission) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *kind_of_need(const struct description *description,
+                                const struct app_need *need) {
+    if (!declares(description, need->name)) {
+        return " (for its events)";
+    }
+    return need->required == PERMISSION_NONE ? " (optional)" : "";
+}
+
 static void put_permission(struct buffer *page, const struct app_view *view,
-                           const struct app_need *need) {
+                           const struct description *description, const struct app_need *need) {
     char level[APP_VIEW_TEXT_MAX];
     const struct github_permission *known = github_permission_find(need->name, NULL);
     app_view_permission(view, need->name, level);
     bool enough = is_enough(level, need->level);
     http_page_put(page, "<tr><th scope=\"row\">%s</th><td>%s%s</td><td>",
                   known ? known->title : need->name, github_permission_words(need->level),
-                  need->required == PERMISSION_NONE ? " (optional)" : "");
+                  kind_of_need(description, need));
     view_state(page, enough ? "granted" : "missing");
     http_page_put(page, " %s</td><td class=\"wide\">",
                   github_permission_words(github_permission_level(level)));
@@ -63,8 +80,22 @@ static void put_permission(struct buffer *page, const struct app_view *view,
     http_page_html(page, "</td></tr>\n");
 }
 
+/* "the settings of the App", as a link where it is known. */
+static void put_settings_link(struct buffer *page, const struct app_view *view) {
+    char url[APP_VIEW_URL_MAX];
+    app_view_settings_url(view, url);
+    if (*url) {
+        http_page_put(page,
+                      "<a href=\"%s/permissions\" rel=\"noreferrer\">the settings of the App at "
+                      "GitHub</a>",
+                      url);
+    } else {
+        http_page_html(page, "the settings of the App at GitHub");
+    }
+}
+
 static void put_permissions(struct buffer *page, const struct app_view *view,
-                            const struct app_needs *needs) {
+                            const struct description *description, const struct app_needs *needs) {
     http_page_html(page, "<h2 id=\"permissions\">Permissions</h2>\n");
     if (needs->n_permissions == 0) {
         http_page_html(page, "<p>It needs none but <code>metadata: read</code>.</p>\n");
@@ -76,11 +107,12 @@ static void put_permissions(struct buffer *page, const struct app_view *view,
                          "scope=\"col\">The App's settings</th><th scope=\"col\">Installations "
                          "grant it</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < needs->n_permissions; i++) {
-        put_permission(page, view, &needs->permissions[i]);
+        put_permission(page, view, description, &needs->permissions[i]);
     }
-    http_page_html(page, "</tbody></table></div>\n<p class=\"hint\">A missing permission is added "
-                         "in the settings of the App at GitHub. Then an owner of each installation "
-                         "accepts it on the page of the installation.</p>\n");
+    http_page_html(page, "</tbody></table></div>\n<p class=\"hint\">Add a missing permission in ");
+    put_settings_link(page, view);
+    http_page_html(page, ". Then an owner of each installation accepts it on the page of the "
+                         "installation, and the parked runs go on by themselves.</p>\n");
 }
 
 static void put_events(struct buffer *page, const struct app_view *view,
@@ -95,8 +127,10 @@ static void put_events(struct buffer *page, const struct app_view *view,
             http_page_html(page, "</li>\n");
         } else {
             view_state(page, "not subscribed");
-            http_page_put(page, " GitHub sends none: tick “%s” in the settings of the App.</li>\n",
+            http_page_put(page, " GitHub sends none: tick “%s” in ",
                           github_event_title(name, title));
+            put_settings_link(page, view);
+            http_page_html(page, ".</li>\n");
         }
     }
     http_page_html(page, needs->n_events > 0 ? "</ul>\n"
@@ -115,7 +149,7 @@ static void put_github(struct console_task *task, const struct description *desc
         return;
     }
     if (app_needs_merge(&needs, &description, 1) == 0) {
-        put_permissions(page, view, &needs);
+        put_permissions(page, view, description, &needs);
         put_events(page, view, &needs);
     }
     app_needs_finish(&needs);
@@ -150,6 +184,9 @@ static void put_json_github(struct console_task *task, const struct description 
     if (!app_view_is_known(view)) {
         return;
     }
+    char url[APP_VIEW_URL_MAX];
+    app_view_settings_url(view, url);
+    view_json_text(json, "app_settings", url);
     if (app_needs_merge(&needs, &description, 1) == 0) {
         view_json_open(json, "permissions", '[');
         for (size_t i = 0; i < needs.n_permissions; i++) {

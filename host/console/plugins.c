@@ -73,21 +73,22 @@ static void put_sparkline(struct buffer *page, const struct inbox_plugin_runs *r
         sum += runs->hours[i];
     }
     if (sum == 0) {
-        http_page_html(page, "<p class=\"hint\">No run in 24 hours, as far as they are summed up: "
-                             "two minutes after they came.</p>\n");
+        http_page_html(page,
+                       "<p class=\"hint\">The chart of the last 24 hours is empty. A run is in "
+                       "it two minutes after its delivery came.</p>\n");
         return;
     }
     http_page_put(page,
                   "<svg class=\"spark\" viewBox=\"0 0 %d 30\" preserveAspectRatio=\"none\" "
-                  "role=\"img\" aria-label=\"%lld runs in 24 hours, at most %lld in one\">",
-                  HOURS * 5, (long long)sum, (long long)most);
+                  "role=\"img\" aria-label=\"%lld run%s in 24 hours, at most %lld in one\">",
+                  HOURS * 5, (long long)sum, sum == 1 ? "" : "s", (long long)most);
     for (size_t i = 0; i < HOURS; i++) {
         long long height = (long long)(runs->hours[i] * 28 / most);
         http_page_put(page, "<rect x=\"%zu\" y=\"%lld\" width=\"4\" height=\"%lld\"/>", i * 5,
                       29 - height, height + 1);
     }
-    http_page_put(page, "</svg> <span class=\"hint\">%lld runs in 24 hours</span>\n",
-                  (long long)sum);
+    http_page_put(page, "</svg> <span class=\"hint\">%lld run%s in 24 hours</span>\n",
+                  (long long)sum, sum == 1 ? "" : "s");
 }
 
 static void put_counts(struct buffer *page, const struct inbox_plugin_runs *runs) {
@@ -120,6 +121,17 @@ static void put_permissions(struct buffer *page, const struct description *descr
     http_page_html(page, description->n_permissions > 0 ? "</dd>\n" : "metadata: read</dd>\n");
 }
 
+/* The events in whose texts commands are read. */
+static void put_command_events(struct buffer *page, const struct description *description) {
+    const char *events[DESCRIPTION_COMMAND_EVENTS_MAX];
+    size_t count = description_command_events(description, events);
+    http_page_html(page,
+                   description->n_subscriptions > 0 ? "; for its commands " : "for its commands ");
+    for (size_t i = 0; i < count; i++) {
+        http_page_put(page, "%s<code>%s</code>", i > 0 ? ", " : "", events[i]);
+    }
+}
+
 static void put_subscriptions(struct buffer *page, const struct description *description) {
     http_page_html(page, "<dt>Events</dt><dd>");
     for (size_t i = 0; i < description->n_subscriptions; i++) {
@@ -130,7 +142,12 @@ static void put_subscriptions(struct buffer *page, const struct description *des
             http_page_put(page, " where <code>%s</code>", one->filters);
         }
     }
-    http_page_html(page, description->n_subscriptions > 0 ? "</dd>\n" : "none</dd>\n");
+    if (description->n_commands > 0) {
+        put_command_events(page, description);
+    } else if (description->n_subscriptions == 0) {
+        http_page_html(page, "none");
+    }
+    http_page_html(page, "</dd>\n");
     if (description->n_commands > 0) {
         http_page_html(page, "<dt>Commands</dt><dd>");
         for (size_t i = 0; i < description->n_commands; i++) {
@@ -244,7 +261,7 @@ static void put_worker(struct buffer *page, const char *plugin, const struct con
         return;
     }
     view_duration(worker.ran_ms, ran);
-    http_page_html(page, "<dl class=\"facts\"><dt>Worker here</dt><dd>");
+    http_page_html(page, "<dl class=\"facts\"><dt>Worker on this host</dt><dd>");
     if (worker.memory_bytes > 0) {
         http_page_put(page, "%lld of %u MiB<br>", (long long)(worker.memory_bytes >> 20),
                       config->memory_mib);
@@ -257,10 +274,19 @@ static void put_worker(struct buffer *page, const char *plugin, const struct con
                       (long long)(use % 10));
     }
     if (worker.deaths > 0) {
-        http_page_put(page, "<br><strong>it died %lld times since then</strong>",
-                      (long long)worker.deaths);
+        http_page_put(page, "<br><strong>it died %lld time%s since then</strong>",
+                      (long long)worker.deaths, worker.deaths == 1 ? "" : "s");
     }
     http_page_html(page, "</dd></dl>\n");
+}
+
+/* The state is that of the present worker; earlier ones may have died. */
+static void put_deaths(struct buffer *page, const char *plugin) {
+    struct metrics_worker worker;
+    if (metrics_read_worker(plugin, &worker) && worker.deaths > 0) {
+        http_page_put(page, " <span class=\"badge bad\">died %lld time%s</span>",
+                      (long long)worker.deaths, worker.deaths == 1 ? "" : "s");
+    }
 }
 
 static void put_plugin(struct console_task *task, const struct plugins *plugins, size_t index,
@@ -277,6 +303,7 @@ static void put_plugin(struct console_task *task, const struct plugins *plugins,
     http_page_put(page, "\">%s</a> <span class=\"soft\">%s</span> ", description->name,
                   description->version);
     view_state(page, state);
+    put_deaths(page, description->name);
     http_page_html(page, "</h2>\n");
     http_page_put(page, "<p>%s</p>\n<p>Sandbox ", description->summary);
     view_state(page, sandbox);

@@ -44,22 +44,45 @@ static void put_pull(struct console_task *task, const struct inbox_recovery *rec
     http_page_html(page, "</dl>\n");
 }
 
+/* Nobody looked, so zeros mean nothing. */
+static bool is_off(const struct status *status) {
+    char text[STATUS_TEXT_MAX];
+    status_text(status, "recovery.state", text);
+    return strcmp(text, "off") == 0;
+}
+
+static void put_off(struct console_task *task) {
+    bool set_off = task->console->options.config->github.recover_interval_minutes == 0;
+    http_page_html(&task->page, "<p class=\"notice\"><strong>Recovery is off</strong>, so the host "
+                                "does not know whether deliveries are missing. ");
+    http_page_html(&task->page,
+                   set_off ? "Set <code>github.recover_interval_minutes</code> in "
+                             "<code>snekomatic.toml</code> to 10, for example, and restart.</p>\n"
+                           : "It needs the App’s credentials; the log says what is missing.</p>\n");
+}
+
 static void put_page(struct console_task *task, const struct inbox_recovery *recovery,
                      const struct status *status) {
     struct buffer *page = &task->page;
     int64_t checked_ms = status_number(status, "recovery.checked_ms");
+    bool off = is_off(status);
     view_begin(task, "Recovery", true);
     http_page_html(page, "<p>The host compares GitHub's list of deliveries with its store, and "
-                         "fetches or requests those that did not arrive.</p>\n<h2>In the last 35 "
-                         "days</h2>\n<dl class=\"facts\">\n");
+                         "fetches or requests those that did not arrive.</p>\n");
+    if (off) {
+        put_off(task);
+    }
+    http_page_html(page, "<h2>In the last 35 days</h2>\n<dl class=\"facts\">\n");
     put_state(task, status, "recovery");
     put_fact_time(task, "Last pass on this host", checked_ms > 0 ? checked_ms : 0);
-    put_fact(page, "Missing", recovery->missing);
-    put_fact(page, "Payload fetched", recovery->fetched);
-    put_fact(page, "Redelivery requested", recovery->asked);
-    put_fact(page, "Requests for redeliveries", recovery->requests);
-    put_fact(page, "Given up", recovery->given_up);
-    put_fact_time(task, "Last request", recovery->last_request_ms);
+    if (!off || recovery->missing > 0) {
+        put_fact(page, "Missing", recovery->missing);
+        put_fact(page, "Payload fetched", recovery->fetched);
+        put_fact(page, "Redelivery requested", recovery->asked);
+        put_fact(page, "Requests for redeliveries", recovery->requests);
+        put_fact(page, "Given up", recovery->given_up);
+        put_fact_time(task, "Last request", recovery->last_request_ms);
+    }
     http_page_html(page, "</dl>\n");
     if (recovery->pulls) {
         put_pull(task, recovery, status);
@@ -67,9 +90,13 @@ static void put_page(struct console_task *task, const struct inbox_recovery *rec
     view_end(page);
 }
 
-static void put_json(struct console_task *task, const struct inbox_recovery *recovery) {
+static void put_json(struct console_task *task, const struct inbox_recovery *recovery,
+                     const struct status *status) {
     struct buffer *json = &task->page;
+    char state[STATUS_TEXT_MAX];
+    status_text(status, "recovery.state", state);
     view_json_open(json, NULL, '{');
+    view_json_text(json, "state", state);
     view_json_number(json, "missing", recovery->missing);
     view_json_number(json, "fetched", recovery->fetched);
     view_json_number(json, "asked", recovery->asked);
@@ -91,11 +118,11 @@ void page_recovery(struct console_task *task) {
         view_store_failed(task, &err);
         return;
     }
-    if (task->wants_json) {
-        put_json(task, &recovery);
-        return;
-    }
     status_read(task, &status);
-    put_page(task, &recovery, &status);
+    if (task->wants_json) {
+        put_json(task, &recovery, &status);
+    } else {
+        put_page(task, &recovery, &status);
+    }
     status_finish(&status);
 }

@@ -24,6 +24,10 @@ struct step {
     const char *request_id;
     /* A later attempt got the recorded response. */
     bool replayed;
+    /* Of steps at the same time: the run came first, then its requests in their order, then the end
+     * of the attempt, and then what comes next. */
+    int rank;
+    size_t order;
 };
 
 struct steps {
@@ -33,8 +37,16 @@ struct steps {
 
 static void add(struct steps *steps, struct step step) {
     struct step *place = ARRAY_ADD(steps->all, steps->count);
-    if (place) {
-        *place = step;
+    if (!place) {
+        return;
+    }
+    *place = step;
+    place->order = steps->count;
+    place->rank = step.name ? 3 : 0;
+    if (step.request) {
+        place->rank = 1;
+    } else if (step.attempt) {
+        place->rank = 2;
     }
 }
 
@@ -67,8 +79,10 @@ static int compare(const void *a, const void *b) {
     if (left->at_ms != right->at_ms) {
         return left->at_ms < right->at_ms ? -1 : 1;
     }
-    /* Requests before the end of their attempt. */
-    return (left->attempt != NULL) - (right->attempt != NULL);
+    if (left->rank != right->rank) {
+        return left->rank - right->rank;
+    }
+    return (left->order > right->order) - (left->order < right->order);
 }
 
 static bool has_last_attempt(const struct inbox_show *show, size_t run) {
@@ -111,6 +125,9 @@ static bool is_replayed(const struct inbox_show *show, const struct inbox_shown_
 static void collect(struct steps *steps, const struct inbox_show *show, size_t run) {
     const struct inbox_entry *entry = &show->runs[run];
     add(steps, (struct step){.at_ms = entry->received_ms, .name = "received, and committed"});
+    if (steps->count > 0) {
+        steps->all[0].rank = 0;
+    }
     for (size_t i = 0; i < show->n_requests; i++) {
         if (show->requests[i].run == run) {
             add(steps, (struct step){.at_ms = show->requests[i].at_ms,
@@ -132,7 +149,7 @@ static void collect(struct steps *steps, const struct inbox_show *show, size_t r
         }
     } else if (strcmp(entry->state, "running") == 0) {
         add(steps, (struct step){.at_ms = entry->lease_until_ms, .name = "the host's lease ends"});
-    } else if (entry->due_ms > 0) {
+    } else if (entry->due_ms > 0 && strcmp(entry->state, "parked") != 0) {
         add(steps, (struct step){.at_ms = entry->due_ms, .name = "due"});
     }
     if (steps->count > 0) {
@@ -189,8 +206,9 @@ static void put_request(struct buffer *page, const struct step *step, const char
     put_reason(page, request->message, of_run);
 }
 
+/* The run's reason is that of its last attempt. */
 static void put_attempt(struct buffer *page, const struct inbox_shown_attempt *attempt,
-                        const char *of_run) {
+                        const struct inbox_entry *run) {
     static const struct {
         const char *how, *shown;
     } words[] = {{"retry", "to be retried"}, {"wait", "waiting"}, {"park", "parked"}};
@@ -200,7 +218,7 @@ static void put_attempt(struct buffer *page, const struct inbox_shown_attempt *a
     }
     http_page_put(page, "attempt %lld ended: ", (long long)attempt->attempt);
     view_state(page, shown);
-    put_reason(page, attempt->reason, of_run);
+    put_reason(page, attempt->reason, attempt->attempt == run->attempt ? run->reason : "");
 }
 
 /* The time from one step to the next, drawn on the time of all steps. */
@@ -215,7 +233,7 @@ static void put_bar(struct buffer *page, int64_t from_ms, int64_t to_ms, int64_t
 }
 
 static void put_step(struct buffer *page, const struct steps *steps, size_t index,
-                     const char *of_run) {
+                     const struct inbox_entry *run) {
     const struct step *step = &steps->all[index];
     int64_t first_ms = steps->all[0].at_ms, last_ms = steps->all[steps->count - 1].at_ms;
     int64_t before_ms = index > 0 ? steps->all[index - 1].at_ms : first_ms;
@@ -226,9 +244,9 @@ static void put_step(struct buffer *page, const struct steps *steps, size_t inde
     put_bar(page, before_ms - first_ms, step->at_ms - first_ms, last_ms - first_ms);
     http_page_html(page, "</td><td class=\"wide\">");
     if (step->request) {
-        put_request(page, step, of_run);
+        put_request(page, step, run->reason);
     } else if (step->attempt) {
-        put_attempt(page, step->attempt, of_run);
+        put_attempt(page, step->attempt, run);
     } else {
         http_page_text(page, step->name);
     }
@@ -245,7 +263,7 @@ void steps_put(struct console_task *task, const struct inbox_show *show, size_t 
                    "scope=\"col\">Time</th><th scope=\"col\">Step</th></tr></thead>\n"
                    "<tbody>\n");
     for (size_t i = 0; i < steps.count; i++) {
-        put_step(page, &steps, i, show->runs[run].reason);
+        put_step(page, &steps, i, &show->runs[run]);
     }
     http_page_html(page, "</tbody></table></div>\n");
     free(steps.all);

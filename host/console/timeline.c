@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The history of one issue, pull request or discussion: deliveries and effects by time. */
+#include "base/array.h"
 #include "console/entries.h"
 #include "console/pages.h"
 #include "console/room.h"
@@ -9,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define ENTRIES ((size_t)200)
 
@@ -24,21 +26,72 @@ static bool read_place(const char *rest, char repository[HTTP_VALUE_MAX + 1], in
     return search_read_item(text, repository, number) && *number > 0;
 }
 
-static void put_effect(struct console_task *task, const struct inbox_timeline_effect *effect) {
+/* What a request does, by its method and the end of its path. */
+static const char *words_of(const char *method, const char *url) {
+    static const struct {
+        const char *method, *end, *words;
+    } known[] = {{"POST", "/comments", "wrote a comment"},
+                 {"PATCH", "/comments/", "changed a comment"},
+                 {"POST", "/labels", "added labels"},
+                 {"DELETE", "/labels/", "removed a label"},
+                 {"POST", "/assignees", "assigned people"},
+                 {"POST", "/reactions", "added a reaction"},
+                 {"POST", "/requested_reviewers", "requested reviews"},
+                 {"POST", "/reviews", "wrote a review"},
+                 {"PUT", "/merge", "merged"},
+                 {"POST", "/issues", "opened an issue"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
+        size_t bytes = strlen(known[i].end), all = strlen(url);
+        bool within = known[i].end[bytes - 1] == '/' && strstr(url, known[i].end);
+        bool ends = all >= bytes && strcmp(url + all - bytes, known[i].end) == 0;
+        if (strcmp(method, known[i].method) == 0 && (within || ends)) {
+            return known[i].words;
+        }
+    }
+    return "sent a request";
+}
+
+/* The path behind "/repos/OWNER/REPOSITORY", or the whole. */
+static const char *short_url(const char *url, const char *repository) {
+    const char *repos = strstr(url, "/repos/");
+    const char *rest = repos ? repos + strlen("/repos/") : url;
+    size_t bytes = strlen(repository);
+    return repos && strncasecmp(rest, repository, bytes) == 0 && rest[bytes] == '/' ? rest + bytes
+                                                                                    : url;
+}
+
+static const struct inbox_entry *entry_of(const struct inbox_timeline *timeline, const char *guid) {
+    for (size_t i = 0; i < timeline->n_entries; i++) {
+        if (strcmp(timeline->entries[i].guid, guid) == 0) {
+            return &timeline->entries[i];
+        }
+    }
+    return NULL;
+}
+
+static void put_effect(struct console_task *task, const struct inbox_timeline *timeline,
+                       const struct inbox_timeline_effect *effect) {
     struct buffer *page = &task->page;
     const struct inbox_audit_entry *row = &effect->audit;
+    const struct inbox_entry *cause = entry_of(timeline, effect->delivery);
     http_page_html(page, "<li class=\"effect\">");
     view_time(page, row->at_ms, task->now_ms);
-    http_page_put(page, " <strong>%s</strong> sent <code>%s %s</code> ", row->plugin, row->method,
-                  row->url);
+    http_page_put(page, " <strong>%s</strong> %s <code class=\"soft\">%s %s</code> ", row->plugin,
+                  words_of(row->method, row->url), row->method,
+                  short_url(row->url, timeline->repository));
     if (row->status > 0) {
         http_page_put(page, "<strong>%d</strong> ", (int)row->status);
     } else {
         view_state(page, strcmp(row->state, "intended") == 0 ? "in doubt" : row->state);
     }
-    http_page_html(page, " ");
+    http_page_html(page, " because of ");
     view_put_delivery_link(page, effect->delivery, "");
-    http_page_html(page, ">its delivery</a></li>\n");
+    if (cause) {
+        http_page_put(page, ">%s%s%s</a></li>\n", cause->event, *cause->action ? "." : "",
+                      cause->action);
+    } else {
+        http_page_html(page, ">an older delivery</a></li>\n");
+    }
 }
 
 static void put_delivery(struct console_task *task, const struct inbox_entry *runs, size_t count) {
@@ -78,7 +131,7 @@ static void put_list(struct console_task *task, const struct inbox_timeline *tim
         if (j < timeline->n_effects &&
             (i >= timeline->n_entries ||
              timeline->effects[j].audit.at_ms >= timeline->entries[i].received_ms)) {
-            put_effect(task, &timeline->effects[j++]);
+            put_effect(task, timeline, &timeline->effects[j++]);
         } else {
             size_t count = runs_of_delivery(timeline, i);
             put_delivery(task, &timeline->entries[i], count);
@@ -93,12 +146,7 @@ static void put_page(struct console_task *task, const struct inbox_timeline *tim
     AUTO_BUFFER struct buffer url = BUFFER_INIT(8192);
     snprintf(title, sizeof title, "%s#%" PRId64, timeline->repository, timeline->number);
     view_begin(task, title, true);
-    if (timeline->n_entries == 0 && timeline->n_effects == 0) {
-        http_page_html(&task->page, "<p class=\"card\">Nothing happened there, as far as the store "
-                                    "knows.</p>\n");
-    } else {
-        put_list(task, timeline);
-    }
+    put_list(task, timeline);
     if (timeline->next.first != 0) {
         snprintf(place, sizeof place, "%" PRId64 ".%" PRId64, timeline->next.first,
                  timeline->next.second);
@@ -157,7 +205,13 @@ void page_timeline(struct console_task *task) {
         view_store_failed(task, &err);
         return;
     }
-    if (task->wants_json) {
+    bool none = timeline.n_entries == 0 && timeline.n_effects == 0 && timeline.next.first == 0;
+    if (none && search.before.first == 0) {
+        view_problem(task, 404, "Nothing is known of this item",
+                     "The store has no delivery about this item, and no effect on it.",
+                     "Check the number. The host deletes finished deliveries after "
+                     "store.retention_days.");
+    } else if (task->wants_json) {
         put_json(task, &timeline);
     } else {
         put_page(task, &timeline);

@@ -67,6 +67,17 @@ static void put_menu(struct console_task *task) {
     http_page_html(page, "</ul></nav>\n");
 }
 
+/* The name that the person gave at the login: "console admin NAME ADDRESS". */
+static void put_name(struct buffer *page, const char *who) {
+    const char *role = strchr(who, ' ');
+    const char *name = role ? strchr(role + 1, ' ') : NULL;
+    const char *address = strrchr(who, ' ');
+    if (name && address > name) {
+        http_page_text_bytes(page, name + 1, (size_t)(address - name - 1));
+        http_page_html(page, ": ");
+    }
+}
+
 static void put_person(struct console_task *task) {
     struct buffer *page = &task->page;
     if (!*task->form) {
@@ -74,9 +85,10 @@ static void put_person(struct console_task *task) {
     }
     http_page_put(page,
                   "<form method=\"post\" action=\"" CONSOLE_PATH "/logout\" class=\"person\">\n"
-                  "<input type=\"hidden\" name=\"form\" value=\"%s\">\n<span>%s</span>\n"
-                  "<button class=\"quiet\">Log out</button>\n</form>\n",
-                  task->form,
+                  "<input type=\"hidden\" name=\"form\" value=\"%s\">\n<span>",
+                  task->form);
+    put_name(page, task->who);
+    http_page_put(page, "%s</span>\n<button class=\"quiet\">Log out</button>\n</form>\n",
                   task->role == CONSOLE_ADMIN ? "You are an admin" : "You may only read");
 }
 
@@ -136,16 +148,12 @@ void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
     int64_t distance_ms = past ? now_ms - time_ms : time_ms - now_ms;
     view_duration(distance_ms, distance);
     http_page_put(page, "<time datetime=\"%s\">", exact);
-    char *clock = strchr(exact, 'T');
-    if (clock && distance_ms < 12 * HOUR_MS) {
-        http_page_text_bytes(page, clock + 1, strnlen(clock + 1, strlen("06:20:36")));
-    } else if (clock) {
-        *clock = '\0';
-        http_page_put(page, "%s ", exact);
-        http_page_text_bytes(page, clock + 1, strnlen(clock + 1, strlen("06:20")));
-    }
-    http_page_put(page, "</time> <span class=\"ago\">%s%s%s</span>", past ? "" : "in ", distance,
-                  past ? " ago" : "");
+    /* "2026-11-30T06:20:36Z" */
+    http_page_text_bytes(page, exact, strlen("2026-11-30"));
+    http_page_html(page, " ");
+    http_page_text_bytes(page, exact + strlen("2026-11-30T"), strlen("06:20:36"));
+    http_page_put(page, " UTC</time> <span class=\"ago\">%s%s%s</span>", past ? "" : "in ",
+                  distance, past ? " ago" : "");
 }
 
 /* ---- badges, texts ---- */
@@ -153,16 +161,16 @@ void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
 void view_state(struct buffer *page, const char *state) {
     static const struct {
         const char *state, *kind;
-    } kinds[] = {{"done", "good"},       {"ready", "good"},        {"completed", "good"},
-                 {"skipped", "calm"},    {"superseded", "calm"},   {"unsent", "calm"},
-                 {"dead", "bad"},        {"in doubt", "bad"},      {"intended", "bad"},
-                 {"quarantined", "bad"}, {"parked", "held"},       {"held", "held"},
-                 {"paused", "held"},     {"waiting", "held"},      {"to be retried", "held"},
-                 {"dry run", "calm"},    {"replayed", "calm"},     {"running", "live"},
-                 {"queued", "live"},     {"blocked", "held"},      {"suspect", "bad"},
-                 {"full", "good"},       {"partial", "held"},      {"off", "bad"},
-                 {"rejected", "bad"},    {"granted", "good"},      {"subscribed", "good"},
-                 {"missing", "bad"},     {"not subscribed", "bad"}};
+    } kinds[] = {{"done", "good"},       {"ready", "good"},      {"completed", "good"},
+                 {"skipped", "calm"},    {"superseded", "calm"}, {"unsent", "calm"},
+                 {"dead", "bad"},        {"in doubt", "bad"},    {"intended", "bad"},
+                 {"quarantined", "bad"}, {"parked", "held"},     {"held", "held"},
+                 {"paused", "held"},     {"waiting", "held"},    {"to be retried", "held"},
+                 {"dry run", "calm"},    {"replayed", "calm"},   {"running", "live"},
+                 {"queued", "live"},     {"blocked", "held"},    {"suspect", "bad"},
+                 {"full", "good"},       {"partial", "held"},    {"off", "bad"},
+                 {"rejected", "bad"},    {"granted", "good"},    {"subscribed", "good"},
+                 {"missing", "bad"},     {"suspended", "held"},  {"not subscribed", "bad"}};
     const char *kind = "calm";
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         kind = strcmp(state, kinds[i].state) == 0 ? kinds[i].kind : kind;
@@ -291,7 +299,8 @@ void view_notice(struct console_task *task) {
     static const struct {
         const char *what, *one, *many, *none;
     } notices[] = {
-        {"retried", "One run is due now.", " runs are due now.", "No run was waiting or dead."},
+        {"retried", "One run is due now.", " runs are due now.",
+         "No run is in a state that can be retried."},
         {"discarded", "One run was discarded.", " runs were discarded.", "No run was waiting."},
         {"paused", "The plugin is paused.", "", "It was paused already."},
         {"resumed", "The pause has ended.", "", "There was no such pause."},

@@ -2,6 +2,8 @@
 /* Asks dispatch about each configured plugin, and shows the first condition that failed. */
 #include "console/why.h"
 
+#include "console/advice.h"
+#include "console/entries.h"
 #include "console/room.h"
 #include "console/view.h"
 #include "dispatch/explain.h"
@@ -23,6 +25,8 @@ struct why {
 /* A plugin of the configuration. */
 struct finding {
     const char *name;
+    /* Of the plugin, as the configuration has it. */
+    const char *file;
     /* NULL: none. */
     const struct inbox_entry *run;
     struct explain_result result;
@@ -45,7 +49,8 @@ static void find(const struct why *why, size_t index, size_t enabled, struct fin
     bool more;
     const struct description *description =
         plugin->enabled ? options->describe(options->context, enabled, &more) : NULL;
-    *finding = (struct finding){.name = description ? description->name : plugin->as_written};
+    *finding = (struct finding){.name = description ? description->name : plugin->as_written,
+                                .file = plugin->as_written};
     finding->run = run_of(why, finding->name);
     room_explain(why->task->console, &why->delivery, index, why->payload, &finding->result);
     explain_host_sentence(finding->result.host, &why->delivery, finding->sentence);
@@ -53,23 +58,98 @@ static void find(const struct why *why, size_t index, size_t enabled, struct fin
 
 /* ---- HTML ---- */
 
+/* After "it matches": what came of it. */
+static void put_outcome(struct buffer *page, const struct explained *item,
+                        const struct inbox_entry *run) {
+    if (item->verdict != EXPLAINED_MATCHES && item->verdict != EXPLAINED_ROLE) {
+        return;
+    }
+    if (run) {
+        http_page_html(page, ". The run of this plugin is ");
+        entry_put_state(page, run);
+    } else {
+        http_page_html(page, ". The plugin has no run, because it was not configured this way when "
+                             "the delivery came");
+    }
+}
+
 static void put_handlers(struct buffer *page, const struct finding *finding) {
     http_page_html(page, "<ul>\n");
     for (size_t i = 0; i < finding->result.n_items; i++) {
         const struct explained *item = &finding->result.items[i];
         char sentence[EXPLAINED_SENTENCE_MAX + 1];
         explained_sentence(item, sentence);
-        http_page_put(page, "<li>%s <code>%s</code>: %s</li>\n", explained_kind_name(item->kind),
+        http_page_put(page, "<li>%s <code>%s</code>: %s", explained_kind_name(item->kind),
                       item->name, sentence);
+        put_outcome(page, item, finding->run);
+        http_page_html(page, ".</li>\n");
     }
     http_page_html(page, "</ul>\n");
+}
+
+static bool has_verdict(const struct finding *finding, enum explained_verdict verdict) {
+    for (size_t i = 0; i < finding->result.n_items; i++) {
+        if (finding->result.items[i].verdict == verdict) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How to change what the host decides by its configuration; NULL: it is nothing to change. */
+static const char *fix_of_host(enum explain_host host) {
+    switch (host) {
+    case EXPLAIN_DISABLED:
+        return "Set enabled = true in its [[plugin]] table of snekomatic.toml, and reload.";
+    case EXPLAIN_NOT_LOADED:
+        return "Look at the page of the plugins, and at the log, for why it does not load.";
+    case EXPLAIN_INSTALLATION:
+        return "Add the installation to plugin.installations in its [[plugin]] table of "
+               "snekomatic.toml, and reload.";
+    case EXPLAIN_REPOSITORY:
+        return "Add the repository to plugin.repositories in its [[plugin]] table of "
+               "snekomatic.toml, and reload.";
+    case EXPLAIN_EVENT:
+        return "The plugin's code says to which events it subscribes.";
+    default:
+        return NULL;
+    }
+}
+
+/* Where the failed condition is set, and how to go on. */
+static void put_fix(const struct why *why, const struct finding *finding) {
+    struct buffer *page = &why->task->page;
+    const char *of_host = fix_of_host(finding->result.host);
+    if (of_host) {
+        http_page_put(page, "<p class=\"hint\">%s</p>\n", of_host);
+    }
+    if (has_verdict(finding, EXPLAINED_FILTER)) {
+        http_page_put(page,
+                      "<p class=\"hint\">A filter is set in the plugin’s code, in its table of "
+                      "subscriptions (the file is <code>%s</code>). Change it there, build the "
+                      "plugin, load it with <code>snekomatic reload</code>, and then press “Run "
+                      "again” on the page of the delivery.</p>\n",
+                      finding->file);
+    }
+    if (has_verdict(finding, EXPLAINED_ROLE)) {
+        http_page_html(page,
+                       "<p class=\"hint\">The roles of a command are set in the plugin’s code. "
+                       "GitHub knows the role of a person.</p>\n");
+    }
+    if (finding->run && advice_is_skipped(finding->run) &&
+        has_verdict(finding, EXPLAINED_NOT_GIVEN)) {
+        http_page_html(page,
+                       "<p class=\"hint\">It got a run, because the host found the text of a "
+                       "command somewhere in the payload, for example in an address. Then its "
+                       "worker read the text that the person wrote.</p>\n");
+    }
 }
 
 static void put_plugin(const struct why *why, const struct finding *finding) {
     struct buffer *page = &why->task->page;
     http_page_put(page, "<section class=\"card\">\n<h2>%s ", finding->name);
     if (finding->run) {
-        view_state(page, finding->run->state);
+        entry_put_state(page, finding->run);
         http_page_html(page, "</h2>\n");
         if (*finding->run->reason) {
             http_page_html(page, "<p>");
@@ -88,6 +168,7 @@ static void put_plugin(const struct why *why, const struct finding *finding) {
         http_page_html(page, "<p>Its worker did not respond, so its filters and commands are not "
                              "known. Reload this page.</p>\n");
     }
+    put_fix(why, finding);
     http_page_html(page, "</section>\n");
 }
 
@@ -96,8 +177,9 @@ static void begin_page(const struct why *why) {
     view_begin(why->task, "Why", false);
     http_page_html(page, "<p>By today's configuration, for the delivery ");
     view_put_delivery_link(page, why->delivery.guid, "");
-    http_page_put(page, ">%s</a> (%s%s%s). No handler was called.</p>\n", why->delivery.guid,
-                  why->delivery.event, *why->delivery.action ? "." : "", why->delivery.action);
+    http_page_put(page, ">%s</a> (%s%s%s). This page compares only: it calls no handler.</p>\n",
+                  why->delivery.guid, why->delivery.event, *why->delivery.action ? "." : "",
+                  why->delivery.action);
     if (!why->payload) {
         http_page_html(page, "<p class=\"notice\">The payload is deleted, so filters and commands "
                              "are not known.</p>\n");

@@ -479,21 +479,34 @@ void plugin_note_holds(struct plugin *plugin) {
     }
 }
 
-static void on_death(struct plugin *plugin, const struct worker_death *death) {
+/* The delivery of the only run that was in the worker; "": there was none, or several. */
+static void copy_only_delivery(const struct plugin *plugin, char guid[INBOX_GUID_MAX + 1]) {
+    const struct run *run, *only = NULL;
+    unsigned sent = 0;
+    TAILQ_FOREACH(run, &plugin->runs.runs, link) {
+        sent += run->sent;
+        only = run->sent ? run : only;
+    }
+    snprintf(guid, INBOX_GUID_MAX + 1, "%s", sent == 1 ? only->data.guid : "");
+}
+
+static void on_death(struct plugin *plugin, const struct worker_death *death,
+                     const char *delivery) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t wait_ms = restart_note_death(&plugin->restart, now_ms);
     metrics_worker_died(plugin->metrics);
     set_state(plugin, PLUGIN_WAITING);
     plugin->restart_at_ms = now_ms + wait_ms;
-    log_event(
-        SNEK_LEVEL_ERROR, "worker_died", LOG_TEXT("plugin", plugin_name(plugin)),
-        LOG_TEXT("version", plugin_description(plugin)->version), LOG_NUMBER("pid", plugin->pid),
-        LOG_TEXT("how", death->how), LOG_TEXT("signal", text_or_null(death->signal)),
-        LOG_TEXT("meaning", text_or_null(death->meaning)), LOG_TEXT("reason", plugin->rejection),
-        LOG_NUMBER("deaths", plugin->restart.deaths), LOG_NUMBER("restart_ms", wait_ms),
-        LOG_TEXT("backtrace", text_or_null(death->backtrace)),
-        LOG_TEXT("build_ids", text_or_null(death->build_ids)),
-        LOG_TEXT("symbolize", text_or_null(death->symbolize)));
+    log_event(SNEK_LEVEL_ERROR, "worker_died", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_TEXT("version", plugin_description(plugin)->version),
+              LOG_NUMBER("pid", plugin->pid), LOG_TEXT("delivery", text_or_null(delivery)),
+              LOG_TEXT("how", death->how), LOG_TEXT("signal", text_or_null(death->signal)),
+              LOG_TEXT("meaning", text_or_null(death->meaning)),
+              LOG_TEXT("reason", plugin->rejection), LOG_NUMBER("deaths", plugin->restart.deaths),
+              LOG_NUMBER("restart_ms", wait_ms),
+              LOG_TEXT("backtrace", text_or_null(death->backtrace)),
+              LOG_TEXT("build_ids", text_or_null(death->build_ids)),
+              LOG_TEXT("symbolize", text_or_null(death->symbolize)));
     /* After a restart of the host the worker is tried again until it loads: the cause may pass. */
     if (plugin->was_ready && restart_quarantines(&plugin->restart)) {
         quarantine(plugin);
@@ -526,6 +539,8 @@ void plugin_release(struct plugin *plugin) {
 
 static void on_exit_of_worker(void *context, const struct worker_death *death) {
     struct plugin *plugin = context;
+    char delivery[INBOX_GUID_MAX + 1];
+    copy_only_delivery(plugin, delivery);
     plugin->pid = worker_process_pid(plugin->runs.worker_process);
     worker_process_free(plugin->runs.worker_process);
     run_group_set_worker(&plugin->runs, NULL, 0);
@@ -539,7 +554,7 @@ static void on_exit_of_worker(void *context, const struct worker_death *death) {
         /* It is not loading any more, and a drain starts no worker. */
         set_state(plugin, PLUGIN_WAITING);
     } else {
-        on_death(plugin, death);
+        on_death(plugin, death, delivery);
     }
 }
 

@@ -66,7 +66,7 @@ void explained_sentence(const struct explained *item, char out[EXPLAINED_SENTENC
     size_t room = EXPLAINED_SENTENCE_MAX + 1;
     switch (item->verdict) {
     case EXPLAINED_MATCHES:
-        snprintf(out, room, "it matches: the handler is called");
+        snprintf(out, room, "it matches");
         break;
     case EXPLAINED_EVENT:
         snprintf(out, room, "it wants the event %s; the delivery's is %s", item->condition, saw);
@@ -85,7 +85,9 @@ void explained_sentence(const struct explained *item, char out[EXPLAINED_SENTENC
         snprintf(out, room, "commands are not read in this event and action");
         break;
     case EXPLAINED_NOT_GIVEN:
-        snprintf(out, room, "no line of the text gives it; quotes, lists and code do not count");
+        snprintf(out, room,
+                 "no line of the text gives it; quotes, lists and code do not count%s%s%s",
+                 *item->saw ? "; the text is \"" : "", item->saw, *item->saw ? "\"" : "");
         break;
     case EXPLAINED_OLD_TEXT:
         snprintf(out, room, "the text is older than the event: it was moved here");

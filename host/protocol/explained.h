@@ -58,7 +58,7 @@ struct explained {
     char name[2 * FRAME_NAME_MAX + 2];
     char condition[EXPLAINED_TEXT_MAX + 1];
     /* The value that the payload has in place of `condition`; the person of a command or check
-     * action. */
+     * action; the start of a text that does not give a command. */
     char saw[EXPLAINED_TEXT_MAX + 1];
 };
 

@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Bytes of a text that gives no command. */
+#define TEXT_SHOWN_MAX 200
+
 struct explaining {
     struct run *run;
     const struct snek_plugin *plugin;
@@ -143,14 +146,14 @@ static void put_command(struct explaining *explaining, const struct snek_command
 }
 
 static void explain_command(struct explaining *explaining, const struct snek_command *command,
-                            const struct comment_target *target,
-                            const struct markdown_lines *lines) {
+                            const struct comment_target *target, const struct markdown_lines *lines,
+                            const char *text) {
     struct person author = matching_author(explaining->run, target);
     const char *login = author.login ? author.login : "a deleted account";
     if (lines->read == MARKDOWN_GIVEN_UP) {
         put_command(explaining, command, EXPLAINED_UNREADABLE, "", "");
     } else if (!is_given(lines, command)) {
-        put_command(explaining, command, EXPLAINED_NOT_GIVEN, "", "");
+        put_command(explaining, command, EXPLAINED_NOT_GIVEN, "", text);
     } else if (command->roles == SNEK_ROLE_ANYBODY) {
         put_command(explaining, command, EXPLAINED_MATCHES, "", login);
     } else {
@@ -194,8 +197,10 @@ static void explain_commands(struct explaining *explaining) {
         explaining->writer.failed = true;
         return;
     }
+    char text[TEXT_SHOWN_MAX + 1];
+    text_clean(text, sizeof text, body.text.data, body.text.bytes);
     for (uint32_t i = 0; i < explaining->plugin->commands_count; i++) {
-        explain_command(explaining, &explaining->plugin->commands[i], target, &lines);
+        explain_command(explaining, &explaining->plugin->commands[i], target, &lines, text);
     }
     markdown_lines_finish(&lines);
 }

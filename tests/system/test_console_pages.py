@@ -255,6 +255,92 @@ def test_a_deep_payload_is_bounded(bot, console):
     assert "deeper…" in page and page.count("<details") == page.count("</details>") < 60
 
 
+# ---- what to do ----
+
+def test_a_skipped_run_is_run_again_by_a_person(start_bot, fake):
+    bot = start_console(start_bot, plugins=["welcome", "ping"])
+    console = Console(bot.url)
+    console.login(person="Ada")
+    payload = snek.payload("issue_comment.created", {"comment.body": "Hi"})
+    guid = bot.deliver("issue_comment", payload)
+    bot.wait_log(msg="skipped", delivery=guid)
+    page = console.get(f"/deliveries/{guid}")
+    assert "The plugin had nothing to do with it." in words_of(page) and ">done<" not in page.text
+    assert console.json(f"/deliveries/{guid}")["can_be_retried"] == ["ping"]
+    mark = bot.mark()
+    done = console.submit(f"/deliveries/{guid}", page.form("/retry"))
+    assert "One run is due now." in done.text
+    bot.wait_log(msg="skipped", delivery=guid, after=mark)
+    action = console.json("/actions")["actions"][0]
+    assert (action["what"], action["target"], action["result"]) == ("retry", guid, "1 changed")
+    reader = Console(bot.url)
+    reader.login(READER)
+    assert ">Run again<span" in page.text and ">Run again<span" not in reader.get(f"/deliveries/{guid}").text
+
+
+def test_all_skipped_runs_of_a_filter_are_run_again_after_a_preview(start_bot):
+    bot = start_console(start_bot, plugins=["ping"])
+    console = Console(bot.url)
+    console.login(person="Ada")
+    guids = []
+    for text in ("Hi", "Ho"):
+        guids.append(bot.deliver("issue_comment", snek.payload("issue_comment.created", {"comment.body": text})))
+        bot.wait_log(msg="skipped", delivery=guids[-1])
+    assert not [form for form in console.get("/deliveries").forms if form["action"].endswith("/preview")]
+    form = console.get("/deliveries?state=skipped&plugin=ping").form("/preview")
+    preview = console.submit("/deliveries", form)
+    assert "2 runs would be retried" in preview.text and "Found by: state skipped, plugin ping" in words_of(preview)
+    assert all(guid in preview.text for guid in guids)
+    mark = bot.mark()
+    assert "2 runs are due now" in console.submit("/failures", preview.form("/apply")).text
+    for guid in guids:
+        bot.wait_log(msg="skipped", delivery=guid, after=mark)
+    assert console.json("/actions")["actions"][0]["what"] == "retry many"
+
+
+def test_a_run_that_crashed_says_to_fix_the_plugin_and_shows_the_crash(bot, console):
+    guid = bot.deliver("trouble", trouble("exit"))
+    bot.wait_log(msg="worker_died", delivery=guid)
+    snek.wait_until(lambda: "Fix the plugin first." in console.get(f"/deliveries/{guid}").text, "the advice")
+    page = console.get(f"/deliveries/{guid}")
+    assert "msg=worker_died" in page.text and "Its worker died while it ran this delivery" in words_of(page)
+    assert '<button class="quiet">Retry now' in page.text
+    assert re.search(r"died \d+ times?", words_of(console.get("/plugins")))
+
+
+def test_a_parked_run_leads_to_the_permission_and_to_one_button(narrow):
+    bot, console = narrow
+    page = console.get(f"/deliveries/{bot.guid}")
+    assert "It waits for a permission." in words_of(page) and 'href="/console/plugins/ping#permissions"' in page.text
+    assert f'href="/console/installations#i{snek.INSTALLATION}"' in page.text
+    page = console.get("/installations")
+    assert f'id="i{snek.INSTALLATION}"' in page.text and "/settings/apps/" in page.text
+    assert "After the owner has accepted, GitHub tells the host, and the runs go on by themselves." in words_of(page)
+    assert "Run the 1 parked run now" in page.text and "End its waits" not in page.text
+    page = console.submit("/installations", page.form("/release"))
+    assert "One wait has ended." in page.text
+
+
+def test_a_delivery_has_the_item_in_its_title_and_links(bot, console):
+    guid = dead(bot, about(12, **{"comment": {"html_url": "https://github.com/sneks/pit/issues/12#c"}}))
+    page = console.get(f"/deliveries/{guid}")
+    assert "Delivery: trouble.fail, Sneks/Pit#12" in page.text
+    for link in ("/console/deliveries?sender=Ada", "https://github.com/sneks/pit/issues/12#c",
+                 f"/console/installations#i{snek.INSTALLATION}", "/console/items/Sneks/Pit/12"):
+        assert f'href="{link}"' in page.text, link
+    other = dead(bot, about(13, **{"comment": {"html_url": "javascript:alert(1)"}}))
+    assert 'href="javascript' not in console.get(f"/deliveries/{other}").text
+
+
+def test_the_steps_have_the_reason_of_each_attempt(start_bot):
+    bot = start_console(start_bot, plugins=["trouble"], config={"dispatch": {"max_attempts": 2}})
+    console = Console(bot.url)
+    console.login()
+    page = words_of(console.get(f"/deliveries/{dead(bot, trouble('fail'))}"))
+    runs = page[page.index("Runs"):page.index("Log lines")]
+    assert re.search(r"attempt 1 ended: to be retried asked to fail .*attempt 2 ended: dead", runs)
+
+
 # ---- changes ----
 
 def test_a_dead_run_is_retried_and_a_person_is_named(bot, console):
@@ -273,7 +359,7 @@ def test_a_reader_sees_everything_and_changes_nothing(bot, console):
     guid = dead(bot, trouble("fail"))
     reader = Console(bot.url)
     reader.login(READER)
-    for path in ("", "/deliveries", f"/deliveries/{guid}", "/failures", "/actions", "/items/a/b/1"):
+    for path in ("", "/deliveries", f"/deliveries/{guid}", "/failures", "/actions"):
         page = reader.get(path)
         assert page.status == 200 and [form["action"] for form in page.forms if form["method"] == "post"] == [
             "/console/logout"]
@@ -307,6 +393,7 @@ def test_the_timeline_of_an_item_has_its_deliveries_and_effects(bot, console):
     assert page.text.index(second) < page.text.index(first)
     assert [run["delivery"] for run in console.json("/items/sneks/pit/12")["runs"]] == [second, first]
     assert console.get("/items/nonsense").status == 404
+    assert console.get("/items/sneks/pit/999").status == console.get("/items/sneks/pit/999.json").status == 404
 
 
 def test_a_path_without_a_page_is_reported(console):
@@ -325,7 +412,7 @@ def test_a_plugin_is_paused_and_goes_on(bot, console):
         assert rejected.status == 400 and console.json("/plugins")["holds"] == [], (scope, value)
     page = console.submit("/plugins", page.form("/trouble/pause"))
     assert "The plugin is paused." in page.text and "paused in the console" in page.text
-    assert "Look at: 1 pause." in console.get().text
+    assert 'Look at: <a href="/console/plugins">1 pause</a>.' in console.get().text
     guid = bot.deliver("trouble", trouble("fine"))
     assert console.json(f"/deliveries/{guid}")["runs"][0]["state"] == "held"
     [hold] = console.json("/plugins")["holds"]
@@ -439,8 +526,12 @@ def test_a_delivery_has_its_log_lines_and_headers_and_says_since_when(bot, conso
 
 def test_recovery_and_the_overview_have_their_numbers(bot, console):
     dead(bot, trouble("fail"))
-    assert console.json("/recovery")["missing"] == 0 and "Last pass" in console.get("/recovery").text
-    snek.wait_until(lambda: "1 dead run." in console.get().text, "the count")
+    recovery = console.json("/recovery")
+    assert recovery["missing"] == 0 and "Last pass" in console.get("/recovery").text
+    off = "Recovery is off" in words_of(console.get("/recovery"))
+    assert off == (recovery["state"] == "off") == ("github.recover_interval_minutes" in console.get("/recovery").text)
+    assert [run["reason"] for run in console.json("/overview")["recent"]] == ["asked to fail"]
+    snek.wait_until(lambda: "Look at: 1 dead run." in words_of(console.get()), "the count")
     for span, buckets in (("hour", 60), ("day", 96), ("week", 168)):
         series = console.json(f"/overview?span={span}")["series"]["buckets"]
         assert len(series) == buckets and series[-1]["dead"] + series[-2]["dead"] == 1
@@ -455,6 +546,13 @@ def test_strangers_see_the_commands_only_if_they_may(start_bot):
     assert page.status == 200 and "<code>/" in page.text and "Plugins" not in page.text and not page.forms
     assert Console(public.url).get("/plugins").status == 303
     assert Console(public.url).json("/help")["commands"]
+
+
+def test_the_help_names_plugins_without_commands(start_bot):
+    bot = start_console(start_bot, plugins=["welcome", "ping"], console={"public_help": True})
+    page = words_of(Console(bot.url).get("/help"))
+    assert re.search(r"welcome .* It has no commands. It acts by itself on .*pull_request\.closed", page), page
+    assert {one["plugin"] for one in Console(bot.url).json("/help")["plugins"]} == {"welcome", "ping"}
 
 
 def test_why_names_the_filter_that_failed_and_plugins_without_a_run(start_bot):

@@ -51,7 +51,7 @@ def test_commands_are_explained_with_the_roles_that_they_need(start_bot):
     found = handlers(why(bot, guid)["roles"])
     assert found["/anybody"] == ("matches", "", "python-petra")
     assert found["/admin"] == ("role", "admin", "python-petra")
-    assert found["/write"] == ("not given", "", "")
+    assert found["/write"] == ("not given", "", "/anybody /admin now  > /write")
 
 
 def test_own_events_and_what_the_configuration_leaves_out_are_named(start_bot):

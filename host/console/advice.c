@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Advice by the state of a run. */
+#include "console/advice.h"
+
+#include "console/view.h"
+#include "ingest/page.h"
+
+#include <string.h>
+
+static bool is_state(const struct inbox_entry *run, const char *state) {
+    return strcmp(run->state, state) == 0;
+}
+
+bool advice_is_crash(const struct inbox_entry *run) {
+    return run->crashes > 0 && (is_state(run, "dead") || is_state(run, "queued"));
+}
+
+bool advice_is_skipped(const struct inbox_entry *run) {
+    return is_state(run, "done") && strcmp(run->label, "skipped") == 0;
+}
+
+static void put_parked(struct buffer *page, const struct inbox_entry *run) {
+    http_page_html(page, "<p>It waits for a permission. First <a href=\"" CONSOLE_PATH "/plugins/");
+    view_put_part(page, run->plugin);
+    http_page_html(
+        page, "#permissions\">see which one is missing</a>, and add it in the settings of "
+              "the App. Then an owner accepts it for <a href=\"" CONSOLE_PATH "/installations#i");
+    http_page_put(page,
+                  "%s\">the installation %s</a>. GitHub tells the host, and the run goes on by "
+                  "itself. If it does not, press “Retry now”.</p>\n",
+                  run->installation, run->installation);
+}
+
+static void put_dead(struct buffer *page, const struct inbox_entry *run) {
+    if (strcmp(run->label, "discarded") == 0) {
+        http_page_html(page, "<p>A person discarded it. “Retry now” runs it after all.</p>\n");
+    } else if (advice_is_crash(run)) {
+        http_page_html(page,
+                       "<p><strong>Fix the plugin first.</strong> Its worker died while it ran "
+                       "this delivery. A retry gives the same payload to the same code, and will "
+                       "probably end the same way. The <a href=\"#log\">log line "
+                       "<code>worker_died</code></a> has the backtrace. Load the fixed plugin with "
+                       "<code>snekomatic reload</code>, and then retry.</p>\n");
+    } else {
+        http_page_html(page, "<p>It failed for good. Remove the cause, and then press “Retry now”. "
+                             "Effects that stand are not repeated.</p>\n");
+    }
+}
+
+static void put_skipped(struct buffer *page, const struct inbox_entry *run) {
+    http_page_html(page, "<p>The plugin had nothing to do with it. ");
+    /* Beside "nothing matched" there is a link already. */
+    if (strcmp(run->reason, "nothing matched") != 0) {
+        view_put_delivery_link(page, run->guid, "/why");
+        http_page_html(page, ">See why.</a> ");
+    }
+    http_page_html(page,
+                   "After a change of the plugin or of its configuration, “Run again” gives it "
+                   "the delivery once more.</p>\n");
+}
+
+void advice_put(struct console_task *task, const struct inbox_entry *run) {
+    struct buffer *page = &task->page;
+    if (is_state(run, "parked")) {
+        put_parked(page, run);
+    } else if (is_state(run, "dead") || advice_is_crash(run)) {
+        put_dead(page, run);
+    } else if (is_state(run, "held")) {
+        http_page_html(page, "<p>It begins when the hold of <a href=\"" CONSOLE_PATH "/plugins/");
+        view_put_part(page, run->plugin);
+        http_page_put(page, "\">%s</a> ends.</p>\n", run->plugin);
+    } else if (advice_is_skipped(run)) {
+        put_skipped(page, run);
+    }
+    if (run->suspect && !is_state(run, "done")) {
+        http_page_html(page,
+                       "<p class=\"hint\">Suspect: a worker died while this run was in it. The "
+                       "host tries it alone, so that it harms no other run.</p>\n");
+    }
+}

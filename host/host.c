@@ -175,6 +175,18 @@ static void on_stored(void *context, const struct inbox_put *put, struct buffer 
     maintenance_note_stored(host->maintenance, put);
 }
 
+/* On ingest's thread. */
+static void on_group_stored(void *context) {
+    struct host *host = context;
+    dispatch_pass(host->dispatch);
+}
+
+/* On the loop's thread, for the deliveries of maintenance. */
+static void on_own_stored(void *context, const struct inbox_put *put, struct buffer *body) {
+    on_stored(context, put, body);
+    on_group_stored(context);
+}
+
 static const struct description *describe(void *context, size_t index, bool *more) {
     const struct host *host = context;
     return dispatch_description(host->dispatch, index, more);
@@ -324,7 +336,7 @@ static int start_maintenance(struct host *host, struct error *err) {
         .inbox = host->inbox,
         .broker = host->broker,
         .configured = dispatch_configured(host->dispatch),
-        .router = {.route = route, .wants = wants, .on_stored = on_stored, .context = host},
+        .router = {.route = route, .wants = wants, .on_stored = on_own_stored, .context = host},
         .plugins = {.describe = describe, .context = host},
         .on_runs_due = dispatch_on_queued,
         .context = host->dispatch};
@@ -402,6 +414,7 @@ static int start_ingest(struct host *host, struct error *err) {
                                      .inbox = host->inbox,
                                      .route = route,
                                      .on_stored = on_stored,
+                                     .on_group_stored = on_group_stored,
                                      .append_status = append_status,
                                      .context = host,
                                      .routes = host->routes,

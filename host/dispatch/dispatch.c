@@ -49,9 +49,9 @@ struct dispatch {
     /* Protects the members that other threads write. */
     pthread_mutex_t lock;
     struct mail wake;
-    /* Under the lock: the mail is posted, and (wall) when the first run is due that was queued
-     * since. */
-    bool wake_posted;
+    /* Under the lock: dispatch_pass() shall post the mail, or it is posted; and (wall) when the
+     * first run is due that was queued since. */
+    bool wake_wanted, wake_posted;
     int64_t wake_due_ms;
 };
 
@@ -161,12 +161,19 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
 
 static void wake(struct dispatch *dispatch, int64_t due_ms) {
     SCOPED_LOCK(&dispatch->lock);
-    if (!dispatch->wake_posted) {
-        dispatch->wake_posted = true;
+    if (!dispatch->wake_wanted && !dispatch->wake_posted) {
+        dispatch->wake_wanted = true;
         dispatch->wake_due_ms = due_ms;
-        mailbox_post(&dispatch->mailbox, &dispatch->wake);
     }
     dispatch->wake_due_ms = clock_earliest(dispatch->wake_due_ms, due_ms);
+}
+
+static bool take_wake(struct dispatch *dispatch) {
+    SCOPED_LOCK(&dispatch->lock);
+    bool wanted = dispatch->wake_wanted;
+    dispatch->wake_wanted = false;
+    dispatch->wake_posted = dispatch->wake_posted || wanted;
+    return wanted;
 }
 
 static void log_superseded(const struct dispatch *dispatch, const struct inbox_put *put) {
@@ -194,8 +201,17 @@ void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, str
     }
 }
 
+void dispatch_pass(struct dispatch *dispatch) {
+    handoff_pass(&dispatch->handoff);
+    if (take_wake(dispatch)) {
+        /* Not under a lock that the woken thread takes at once. */
+        mailbox_post(&dispatch->mailbox, &dispatch->wake);
+    }
+}
+
 void dispatch_on_queued(void *context) {
     wake(context, clock_wall_ms());
+    dispatch_pass(context);
 }
 
 static void on_wake(struct mail *mail) {

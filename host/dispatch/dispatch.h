@@ -16,7 +16,7 @@
  *     -> call -> run, lease -> journal, comment, scope, backoff
  *
  * Threads: the loop's, except dispatch_status(), which ingest's thread calls, and dispatch_route(),
- * dispatch_stored() and dispatch_on_queued(), which any thread may call. */
+ * dispatch_stored(), dispatch_pass() and dispatch_on_queued(), which any thread may call. */
 #ifndef SNEK_DISPATCH_DISPATCH_H
 #define SNEK_DISPATCH_DISPATCH_H
 
@@ -74,7 +74,7 @@ int dispatch_tick(struct dispatch *dispatch);
 /* Ingest calls these on its thread, once dispatch is ready; see ingest_options.route, .stored
  * and .status. If its plugin has a free slot, a run is leased at once, and goes on from memory when
  * dispatch_stored() reports that it was committed. So every put that was routed must be passed to
- * dispatch_stored(), also when it failed. */
+ * dispatch_stored(), also when it failed, and dispatch_pass() must follow soon. */
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max);
 
 /* The description of the plugin with this index; NULL: it is not known. `*more`: there is such a
@@ -82,6 +82,9 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
 const struct description *dispatch_description(const struct dispatch *dispatch, size_t index,
                                                bool *more);
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body);
+/* Passes the runs of all puts since the last call to the loop's thread, and wakes it once for them:
+ * on a core that both threads share, a wake-up for each run costs two switches. */
+void dispatch_pass(struct dispatch *dispatch);
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json);
 /* Another host may have queued runs. Any thread. */
 void dispatch_on_queued(void *dispatch);

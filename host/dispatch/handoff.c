@@ -33,6 +33,7 @@ int handoff_init(struct handoff *handoff, struct run_table *table, struct plugin
         return -1;
     }
     *handoff = (struct handoff){.table = table, .queues = queues, .n_queues = n_plugins};
+    TAILQ_INIT(&handoff->handed);
     pthread_mutex_init(&handoff->lock, NULL);
     for (size_t i = 0; i < n_plugins; i++) {
         queues[i] = (struct handoff_queue){.handoff = handoff, .plugin = &plugins[i]};
@@ -127,7 +128,8 @@ static void hand_over(struct handoff_queue *queue, const struct inbox_put *put,
     handed->bytes = put->body_bytes;
     handed->routed_ms = put->routed_ms;
     handed->mail.open = on_handed;
-    mailbox_post(queue->handoff->table->options.mailbox, &handed->mail);
+    SCOPED_LOCK(&queue->handoff->lock);
+    TAILQ_INSERT_TAIL(&queue->handoff->handed, &handed->mail, link);
 }
 
 /* dispatch_route() put the plugin's own name into the run, so the pointers are equal. */
@@ -157,6 +159,18 @@ bool handoff_stored(struct handoff *handoff, const struct inbox_put *put, struct
     }
     payload_unref(payload);
     return all;
+}
+
+void handoff_pass(struct handoff *handoff) {
+    struct mail_list handed;
+    TAILQ_INIT(&handed);
+    {
+        SCOPED_LOCK(&handoff->lock);
+        TAILQ_CONCAT(&handed, &handoff->handed, link);
+    }
+    if (!TAILQ_EMPTY(&handed)) {
+        mailbox_post_all(handoff->table->options.mailbox, &handed);
+    }
 }
 
 /* ---- on the loop's ---- */

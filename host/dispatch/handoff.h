@@ -9,7 +9,8 @@
  *
  * Reservations and waiting runs are bounded: by the plugin's free slots, and in bytes.
  *
- * Threads: the loop's, except handoff_reserve() and handoff_stored(), which ingest's thread calls.
+ * Threads: the loop's, except handoff_reserve(), handoff_stored() and handoff_pass(), which
+ * any thread may call.
  */
 #ifndef SNEK_DISPATCH_HANDOFF_H
 #define SNEK_DISPATCH_HANDOFF_H
@@ -40,6 +41,8 @@ struct handoff {
     pthread_mutex_t lock;
     /* Under the lock: of all runs that are reserved or wait. */
     uint64_t bytes;
+    /* Under the lock: runs that were handed over, until handoff_pass(). */
+    struct mail_list handed;
 };
 
 /* 0, or -1 when memory is short. `plugins` stay where they are until handoff_finish(). */
@@ -53,6 +56,8 @@ void handoff_reserve(struct handoff *handoff, size_t plugin, const struct inbox_
 /* Hands the put's leased runs over, or ends their reservations. True when all its runs were handed
  * over. */
 bool handoff_stored(struct handoff *handoff, const struct inbox_put *put, struct buffer *body);
+/* Passes all runs that were handed over to the loop's thread, and wakes it once for them. */
+void handoff_pass(struct handoff *handoff);
 
 /* Begins the runs that are due. `claiming`: a claim is under way, and may return a suspect run. */
 void handoff_tick(struct handoff *handoff, int64_t now_ms, bool claiming);

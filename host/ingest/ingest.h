@@ -47,6 +47,8 @@ struct ingest_options {
     /* The inbox has finished a put that route() gave runs to, successfully or not. The put is
      * borrowed. The callback may take the memory of `body`, which contains put->body. */
     void (*on_stored)(void *context, const struct inbox_put *put, struct buffer *body);
+    /* on_stored() was called for each put of a group, and the responses are sent. May be NULL. */
+    void (*on_group_stored)(void *context);
     /* Appends the members of /readyz's JSON object (without the braces). Returns readiness. */
     bool (*append_status)(void *context, struct buffer *json);
     void *context;

@@ -349,6 +349,15 @@ static bool finished(const struct ingest *ingest, int64_t now_ms) {
     return ingest->stopping && (TAILQ_EMPTY(&ingest->connections) || now_ms >= ingest->stop_at_ms);
 }
 
+/* After the responses, which nobody else is to delay. */
+static void end_group(struct ingest *ingest) {
+    const struct ingest_options *options = &ingest->options;
+    if (ingest->stored_some && options->on_group_stored) {
+        options->on_group_stored(options->context);
+    }
+    ingest->stored_some = false;
+}
+
 static void *serve(void *context) {
     struct ingest *ingest = context;
     int64_t now_ms = clock_monotonic_ms();
@@ -363,11 +372,13 @@ static void *serve(void *context) {
         mailbox_drain(&ingest->mailbox);
         shut_late_connections(ingest, clock_monotonic_ms());
         run_daemon(ingest);
+        end_group(ingest);
         make_room(ingest);
         now_ms = clock_monotonic_ms();
     }
     end_connections(ingest);
     wait_for_exchanges(ingest);
+    end_group(ingest);
     rejections_flush(&ingest->rejections, INT64_MAX);
     return NULL;
 }

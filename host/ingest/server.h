@@ -92,6 +92,8 @@ struct ingest {
     struct rejections rejections;
     /* libmicrohttpd closed a connection in this round. */
     bool closed_one;
+    /* options.on_stored() was called, and options.on_group_stored() was not called since. */
+    bool stored_some;
     bool quiesced, stopping;
     /* Requests that are complete from now on are rejected. */
     bool ending;

@@ -208,6 +208,7 @@ static void on_stored(struct inbox_operation *operation) {
     }
     if (webhook->put.n_runs > 0) {
         options->on_stored(options->context, &webhook->put, &request->body);
+        request->exchange->ingest->stored_some = true;
     }
     inbox_put_finish(&webhook->put);
     http_drop_body(request);

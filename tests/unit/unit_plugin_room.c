@@ -227,12 +227,23 @@ static void end_operations(void) {
     n_operations = 0;
 }
 
+static void runs_that_are_handed_over_come_together(void **state) {
+    (void)state;
+    hand_over(5, 100, 10);
+    hand_over(6, 101, 10);
+    assert_int_equal(mailbox_drain(&mailbox), 0);
+    handoff_pass(&handoff);
+    handoff_pass(&handoff);
+    assert_int_equal(mailbox_drain(&mailbox), 2);
+}
+
 /* The inbox was silent for longer than the lease, and then carried out a PUT and a CLAIM at once.
  * The claim's result came first. */
 static void a_stale_handed_run_leaves_the_newer_claim_alone(void **state) {
     (void)state;
     hand_over(5, 100, 10);
     struct run *newer = enter(5, 200, 10);
+    handoff_pass(&handoff);
     (void)mailbox_drain(&mailbox);
     handoff_tick(&handoff, clock_monotonic_ms() + 1000, false);
     assert_false(newer->lease_lost);
@@ -248,6 +259,7 @@ static void a_handed_run_waits_until_its_payload_fits_into_the_worker(void **sta
     config.memory_mib = 2;
     hand_over(1, 100, 700 << 10);
     hand_over(2, 200, 700 << 10);
+    handoff_pass(&handoff);
     (void)mailbox_drain(&mailbox);
     handoff_tick(&handoff, clock_monotonic_ms() + 1000, false);
     assert_int_equal(plugin.runs.n_runs, 1);
@@ -264,6 +276,7 @@ static void a_large_handed_run_holds_up_no_run_behind_it(void **state) {
     unread_bytes = 14 * MIB;
     hand_over(2, 200, 3 * MIB);
     hand_over(3, 300, 10);
+    handoff_pass(&handoff);
     (void)mailbox_drain(&mailbox);
     handoff_tick(&handoff, clock_monotonic_ms() + 1000, false);
     assert_int_equal(n_operations, 1);
@@ -313,6 +326,7 @@ static void a_claim_names_the_runs_in_memory_so_that_none_is_taken_again(void **
     enter(1, 100, 10);
     run_set_lease_lost(enter(2, 200, 10));
     hand_over(3, 300, 10);
+    handoff_pass(&handoff);
     (void)mailbox_drain(&mailbox);
     const struct inbox_claim *claim = begin_claim();
     assert_non_null(claim);
@@ -357,6 +371,7 @@ static void a_run_that_was_passed_over_gets_the_plugin_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(runs_that_are_handed_over_come_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stale_handed_run_leaves_the_newer_claim_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_handed_run_waits_until_its_payload_fits_into_the_worker,

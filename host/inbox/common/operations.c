@@ -32,12 +32,19 @@ struct operation_kind {
     void (*free)(struct inbox_operation *operation);
 };
 
+/* Tokens that the system gives at once, because glibc asks it for each arc4random_buf(). */
+#define TOKENS_AT_ONCE 32
+
 /* The token is positive and far below INT64_MAX, because the runs of one operation get consecutive
  * numbers from it. */
 static int64_t random_token(void) {
-    int64_t token;
-    arc4random_buf(&token, sizeof token);
-    return (token & (INT64_MAX >> 1)) + 1;
+    static _Thread_local int64_t tokens[TOKENS_AT_ONCE];
+    static _Thread_local size_t left;
+    if (left == 0) {
+        arc4random_buf(tokens, sizeof tokens);
+        left = TOKENS_AT_ONCE;
+    }
+    return (tokens[--left] & (INT64_MAX >> 1)) + 1;
 }
 
 /* ---- PUT ---- */

@@ -343,19 +343,8 @@ static int32_t on_edit(struct snek_run *run) {
                  snek_string(run, "pull_request.head.sha"));
 }
 
-/* GitHub does not name the pull request of a fork here. So the check run's external id is its
- * number. */
-static int32_t on_rerun(struct snek_run *run) {
-    const char *head = snek_string(run, "check_run.head_sha");
-    int32_t result = head ? snek_set_remove(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN,
-                                            overridden_entry(run, head))
-                          : 0;
-    return result < 0 ? result : check(run, snek_string(run, "check_run.external_id"), head);
-}
-
 /* "Re-run all checks". */
-static int32_t on_rerun_all(struct snek_run *run) {
-    const char *head = snek_string(run, "check_suite.head_sha");
+static int32_t run_all_again(struct snek_run *run, const char *head) {
     struct snek_pages *runs = snek_list(run, "/repos/{owner}/{repo}/check-suites/{id}/check-runs",
                                         .parameters = {{"id", snek_text(run, "check_suite.id")}},
                                         .query = {{"check_name", NAME}}, .list = "check_runs");
@@ -369,22 +358,36 @@ static int32_t on_rerun_all(struct snek_run *run) {
     return more;
 }
 
-static int32_t on_button(struct snek_run *run) {
-    const char *person = snek_string(run, "sender.login");
+/* GitHub does not name the pull request of a fork here. So the check run's external id is its
+ * number. */
+static int32_t on_rerun(struct snek_run *run) {
+    const char *number = snek_string(run, "check_run.external_id");
+    const char *head = snek_string(run, number ? "check_run.head_sha" : "check_suite.head_sha");
+    if (!head) {
+        return snek_reject(run, "the event names no commit");
+    }
+    int32_t result =
+        snek_set_remove(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN, overridden_entry(run, head));
+    if (result < 0) {
+        return result;
+    }
+    return number ? check(run, number, head) : run_all_again(run, head);
+}
+
+static int32_t on_override(struct snek_run *run) {
     const char *head = snek_string(run, "check_run.head_sha");
-    int32_t may = snek_role(run, person, SNEK_ROLE_WRITE);
-    if (may <= 0) {
-        return may < 0 ? may : snek_skip(run, "the person has no write access");
+    if (!head) {
+        return snek_reject(run, "the event names no commit");
     }
     int32_t added =
-        head ? snek_set_add(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN, overridden_entry(run, head))
-             : SNEK_E_INVALID;
+        snek_set_add(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN, overridden_entry(run, head));
     if (added < 0) {
         return added;
     }
     return snek_check(run, NAME, .external_id = snek_string(run, "check_run.external_id"),
                       .conclusion = "success", .title = "Set to pass",
-                      .summary = snek_print(run, "@%s accepts it without sign-offs.", person));
+                      .summary = snek_print(run, "@%s accepts it without sign-offs.",
+                                            snek_string(run, "sender.login")));
 }
 
 /* The pull requests of a merge queue have passed already. */
@@ -414,13 +417,6 @@ static const struct snek_permission permissions[] = {
 /* To know members, and to report to merge queues. */
 static const struct snek_permission optional_permissions[] = {{"members", "read"},
                                                               {"merge_queues", "read"}};
-/* The check runs of this plugin. */
-#define OURS                                                                                       \
-    {                                                                                              \
-        "check_run.name", SNEK_IS, 0, {                                                            \
-            NAME                                                                                   \
-        }                                                                                          \
-    }
 static const struct snek_subscription subscriptions[] = {
     {.event = "pull_request", .action = "opened", .handler = on_push},
     {.event = "pull_request", .action = "synchronize", .handler = on_push},
@@ -429,16 +425,13 @@ static const struct snek_subscription subscriptions[] = {
      .action = "edited",
      .handler = on_edit,
      .filters = {{"changes.base", SNEK_EXISTS, 0, {NULL}}}},
-    {.event = "check_run", .action = "rerequested", .handler = on_rerun, .filters = {OURS}},
-    {.event = "check_suite", .action = "rerequested", .handler = on_rerun_all},
-    {.event = "check_run",
-     .action = "requested_action",
-     .handler = on_button,
-     .filters = {OURS, {"requested_action.identifier", SNEK_IS, 0, {"override"}}}},
     {.event = "merge_group", .action = "checks_requested", .handler = on_merge_group}};
+static const struct snek_check_action check_actions[] = {
+    {.identifier = "override", .check = NAME, .roles = SNEK_ROLE_WRITE, .handler = on_override},
+    {.check = NAME, .kind = SNEK_RERUN, .handler = on_rerun}};
 static const struct snek_effect effects[] = {{"POST", "/repos/{owner}/{repo}/check-runs"},
                                              {"PATCH", "/repos/{owner}/{repo}/check-runs/{id}"}};
 
 SNEK_PLUGIN(.name = "dco", .version = "1.0", .summary = "Checks that commits are signed off.",
             SNEK_TABLE(permissions), SNEK_TABLE(optional_permissions), SNEK_TABLE(subscriptions),
-            SNEK_TABLE(effects), .create = create)
+            SNEK_TABLE(effects), SNEK_TABLE(check_actions), .create = create)

@@ -75,11 +75,14 @@ def test_requests_outside_githubs_description_are_rejected(github, method, path,
     assert github(method, path, body)
 
 
-def hold(github, fake):
-    """Everything that the fake was asked, held against the description; the number."""
-    asked = fake.requests()
+def hold(github, fake, below="/"):
+    """Everything that the fake was asked below the path, held against the description; the number."""
+    asked = [entry for entry in fake.requests() if entry["path"].startswith(below)]
     for entry in asked:
-        wrong = github(entry["method"], entry["path"], entry["body"], entry["query"])
+        # The path of a file is one segment for Prism.
+        way, contents, file = entry["path"].partition("/contents/")
+        path = way + contents + urllib.parse.quote(file, safe="")
+        wrong = github(entry["method"], path, entry["body"], entry["query"])
         assert wrong is None, (entry["method"], entry["path"], entry["query"], entry["body"], wrong)
     return len(asked)
 
@@ -97,6 +100,36 @@ def test_the_requests_of_the_bundled_plugins_conform(github, fake, start_bot):
     delivery = host.deliver("pull_request", snek.payload("pull_request.closed.merged"))
     host.wait_log(msg="done", delivery=delivery, plugin="invite")
     assert hold(github, fake) > 15
+
+
+def test_the_requests_of_dco_and_stale_conform(github, fake, start_bot, tmp_path):
+    author = {"name": "Hana", "email": "hana@example.org"}
+    head = snek.payload("pull_request.opened")["pull_request"]["head"]["sha"]
+    fake.patch_state({
+        "installations": [{"id": snek.INSTALLATION,
+                           "permissions": {"checks": "write", "contents": "read"}}],
+        "repositories": [{
+            "full_name": "sneks-united/terrarium",
+            "contents": [{"path": ".github/stale.yml",
+                          "text": "dryRun: false\ncloseComment: Bye\nexemptLabels: []"}],
+            "issues": [{"number": 12, "updated_at": "-70 d"},
+                       {"number": 22, "updated_at": "-8 d", "labels": ["stale"],
+                        "commits": [{"sha": head, "message": "Oops", "author": author}]}]}]})
+    time_file = tmp_path / "advance"
+    host = start_bot(plugins=["dco", "stale"], env={"SNEKOMATIC_ADVANCE_FILE": str(time_file)})
+    delivery = host.deliver("pull_request", snek.payload("pull_request.opened"))
+    host.wait_log(msg="done", delivery=delivery, plugin="dco")
+    for ms in (1, 25 * 3600 * 1000):
+        time_file.write_text(f"{ms}\n")
+        host.wait_log(msg="time_advanced", ms=str(ms))
+    host.wait_log(msg="done", plugin="stale")
+    comment = snek.payload("issue_comment.created", {"issue.labels": [{"name": "stale"}]})
+    delivery = host.deliver("issue_comment", comment)
+    host.wait_log(msg="done", delivery=delivery, plugin="stale")
+    asked = {(entry["method"], entry["path"].rpartition("/")[2]) for entry in fake.requests()}
+    assert {("POST", "check-runs"), ("GET", "commits"), ("POST", "labels"), ("PATCH", "22"),
+            ("DELETE", "stale"), ("GET", "stale.yml")} <= asked
+    assert hold(github, fake, "/repos/") > 15
 
 
 def test_the_requests_for_roles_conform(github, fake, start_bot):

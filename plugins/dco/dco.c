@@ -268,13 +268,11 @@ static int32_t show(struct snek_run *run, const struct review *review) {
 /* ---- the handlers ---- */
 
 static int32_t read_rules(struct snek_run *run, struct rules *rules) {
-    static const char *const keys[] = {"require", "allowRemediationCommits"};
     const struct rules *base = (const struct rules *)run->state;
     struct snek_repository_config *file;
     int32_t result;
     *rules = *base;
     if ((result = snek_repository_config(run, "dco", &file)) < 0 ||
-        (result = snek_repository_allow(run, file, keys, SNEK_COUNT(keys))) < 0 ||
         (result = snek_repository_boolean(run, file, "require.members", base->require_members,
                                           &rules->require_members)) < 0 ||
         (result = snek_repository_boolean(run, file, "allowRemediationCommits.individual",
@@ -429,9 +427,15 @@ static const struct snek_subscription subscriptions[] = {
 static const struct snek_check_action check_actions[] = {
     {.identifier = "override", .check = NAME, .roles = SNEK_ROLE_WRITE, .handler = on_override},
     {.check = NAME, .kind = SNEK_RERUN, .handler = on_rerun}};
+/* .github/dco.yml */
+static const struct snek_setting settings[] = {
+    {.path = "require.members", .kind = SNEK_SETTING_BOOLEAN},
+    {.path = "allowRemediationCommits.individual", .kind = SNEK_SETTING_BOOLEAN},
+    {.path = "allowRemediationCommits.thirdParty", .kind = SNEK_SETTING_BOOLEAN}};
 static const struct snek_effect effects[] = {{"POST", "/repos/{owner}/{repo}/check-runs"},
                                              {"PATCH", "/repos/{owner}/{repo}/check-runs/{id}"}};
 
 SNEK_PLUGIN(.name = "dco", .version = "1.0", .summary = "Checks that commits are signed off.",
             SNEK_TABLE(permissions), SNEK_TABLE(optional_permissions), SNEK_TABLE(subscriptions),
-            SNEK_TABLE(effects), SNEK_TABLE(check_actions), .create = create)
+            SNEK_TABLE(effects), SNEK_TABLE(check_actions), .repository_config = "dco",
+            SNEK_TABLE(settings), .create = create)

@@ -64,7 +64,7 @@ static json_t *find_installation(struct http_exchange *exchange) {
                : NULL;
 }
 
-static json_t *shape_installation(struct fake *fake, json_t *installation) {
+json_t *shape_installation(struct fake *fake, json_t *installation) {
     json_int_t id = number_of(installation, "id");
     const char *account = text_of(installation, "account");
     const char *created_at = text_of(installation, "created_at");

@@ -69,17 +69,18 @@ static void move_branch(json_t *repository, const char *name, const json_t *comm
     }
 }
 
-json_t *branch_commit(struct fake *fake, json_t *repository, const char *ref, const char *message) {
+json_t *branch_commit(struct fake *fake, json_t *repository, const char *ref, const char *message,
+                      const char *login) {
     const char *name = branch_name(ref), *parent = branch_head(repository, name);
     char seed[400], sha[FAKE_SHA_BYTES];
     assert(parent);
     snprintf(seed, sizeof seed, "%.300s %" JSON_INTEGER_FORMAT, name, state_new_id(fake));
     fake_sha(seed, sha);
-    json_t *login = json_sprintf("%s[bot]", fake->app_slug);
+    json_t *author = login ? json_string(login) : json_sprintf("%s[bot]", fake->app_slug);
     json_t *commit =
         json_pack("{s:s, s:s, s:{s:s, s:s, s:o, s:o}, s:[s]}", "sha", sha, "message", message,
-                  "author", "name", fake->app_slug, "email", "bot@example.org", "date",
-                  fake_now(fake), "login", login, "parents", parent);
+                  "author", "name", login ? login : fake->app_slug, "email", "bot@example.org",
+                  "date", fake_now(fake), "login", author, "parents", parent);
     list_add(json_object_get(repository, "commits"), commit);
     move_branch(repository, name, commit);
     return commit;

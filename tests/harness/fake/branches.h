@@ -10,8 +10,9 @@
 const char *branch_head(const json_t *repository, const char *name);
 /* The name without "refs/heads/". */
 const char *branch_name(const char *ref);
-/* Adds a commit of the app to a branch that exists; the pull requests from there move along.
- * Returns the commit in the state, borrowed. */
-json_t *branch_commit(struct fake *fake, json_t *repository, const char *name, const char *message);
+/* Adds a commit of `login` (NULL: the app) to a branch that exists; the pull requests from there
+ * move along. Returns the commit in the state, borrowed. */
+json_t *branch_commit(struct fake *fake, json_t *repository, const char *name, const char *message,
+                      const char *login);
 
 #endif

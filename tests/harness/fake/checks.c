@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Check runs and check suites. A suite has the check runs of one commit and app, and is made with
  * the first of them. */
+#include "fake/checks.h"
+
+#include "fake/branches.h"
 #include "fake/fields.h"
 #include "fake/handlers.h"
 #include "fake/items.h"
@@ -24,17 +27,18 @@
 const char *commit_of_ref(const json_t *repository, const char *ref) {
     size_t i;
     json_t *issue;
+    const char *of_branch = branch_head(repository, ref);
     json_array_foreach(json_object_get(repository, "issues"), i, issue) {
         const json_t *head = json_object_get(issue, "head");
         const char *name = text_of(head, "ref");
-        if (name && strcmp(name, ref) == 0) {
+        if (!of_branch && name && strcmp(name, ref) == 0) {
             return text_of(head, "sha");
         }
     }
-    return ref;
+    return of_branch ? of_branch : ref;
 }
 
-static json_t *find_suite(struct http_exchange *exchange, const char *sha, const char *app) {
+json_t *check_suite_of(struct http_exchange *exchange, const char *sha, const char *app) {
     json_t *list = json_object_get(exchange->repository, "check_suites"), *suite;
     size_t i;
     json_array_foreach(list, i, suite) {
@@ -86,7 +90,7 @@ static json_t *shape_output(const json_t *run, const char *url) {
     return shape;
 }
 
-static json_t *shape_check_run(struct http_exchange *exchange, json_t *run) {
+json_t *shape_check_run(struct http_exchange *exchange, json_t *run) {
     struct fake *fake = exchange->fake;
     const char *full_name = text_of(exchange->repository, "full_name");
     const char *sha = text_of(run, "head_sha");
@@ -99,7 +103,7 @@ static json_t *shape_check_run(struct http_exchange *exchange, json_t *run) {
     }
     char url[400];
     snprintf(url, sizeof url, "%s/repos/%s/check-runs/" NUMBER, fake->origin, full_name, id);
-    const json_t *suite = find_suite(exchange, sha, text_of(run, "app"));
+    const json_t *suite = check_suite_of(exchange, sha, text_of(run, "app"));
     json_t *html = json_sprintf("https://github.com/%s/runs/" NUMBER, full_name, id);
     json_t *details = json_object_get(run, "details_url");
     json_object_set(shape, "details_url", json_is_string(details) ? details : html);
@@ -206,19 +210,25 @@ static void change_run(struct http_exchange *exchange, json_t *run, const json_t
 
 /* -- check runs -- */
 
+json_t *check_run_add(struct http_exchange *exchange, const char *name, const char *sha,
+                      const char *app) {
+    return list_add(json_object_get(exchange->repository, "check_runs"),
+                    json_pack("{s:I, s:s, s:s, s:s, s:n, s:s, s:n, s:o, s:n, s:{}, s:[], s:s}",
+                              "id", state_new_id(exchange->fake), "name", name, "head_sha", sha,
+                              "status", "queued", "conclusion", "external_id", "", "details_url",
+                              "started_at", fake_now(exchange->fake), "completed_at", "output",
+                              "actions", "app", app));
+}
+
 void handle_check_runs_post(struct http_exchange *exchange) {
-    struct fake *fake = exchange->fake;
     json_t *body = exchange_fields(exchange, "CheckRun", create_fields);
     if (!body) {
         return;
     }
     if (body_is_sound(exchange, body, true)) {
-        json_t *run = json_pack("{s:I, s:s, s:n, s:s, s:n, s:o, s:n, s:{}, s:[], s:s}", "id",
-                                state_new_id(fake), "status", "queued", "conclusion", "external_id",
-                                "", "details_url", "started_at", fake_now(fake), "completed_at",
-                                "output", "actions", "app", fake->app_slug);
+        json_t *run = check_run_add(exchange, text_of(body, "name"), text_of(body, "head_sha"),
+                                    exchange->fake->app_slug);
         change_run(exchange, run, body);
-        list_add(json_object_get(exchange->repository, "check_runs"), run);
         respond_json(exchange, 201, shape_check_run(exchange, run));
     }
     json_decref(body);
@@ -372,7 +382,7 @@ static void sum_up(struct http_exchange *exchange, const json_t *suite, json_t *
     json_object_set_new(shape, "latest_check_runs_count", json_integer(count));
 }
 
-static json_t *shape_suite(struct http_exchange *exchange, json_t *suite) {
+json_t *shape_check_suite(struct http_exchange *exchange, json_t *suite) {
     struct fake *fake = exchange->fake;
     const char *sha = text_of(suite, "head_sha");
     json_int_t id = number_of(suite, "id");
@@ -405,7 +415,7 @@ void handle_commit_check_suites(struct http_exchange *exchange) {
     size_t i;
     json_array_foreach(json_object_get(exchange->repository, "check_suites"), i, suite) {
         if (strcmp(text_of(suite, "head_sha"), sha) == 0) {
-            json_array_append_new(all, shape_suite(exchange, suite));
+            json_array_append_new(all, shape_check_suite(exchange, suite));
         }
     }
     json_t *whole = json_pack("{s:i}", "total_count", (int)json_array_size(all));
@@ -426,7 +436,7 @@ static json_t *find_suite_of_path(struct http_exchange *exchange) {
 void handle_check_suite_get(struct http_exchange *exchange) {
     json_t *suite = find_suite_of_path(exchange);
     if (suite) {
-        respond_json(exchange, 200, shape_suite(exchange, suite));
+        respond_json(exchange, 200, shape_check_suite(exchange, suite));
     }
 }
 

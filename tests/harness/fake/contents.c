@@ -175,7 +175,7 @@ static json_t *shape_change(struct http_exchange *exchange, const json_t *body) 
     const char *origin = exchange->fake->origin, *branch = text_of(body, "branch");
     branch = branch ? branch : text_of(exchange->repository, "default_branch");
     const json_t *made =
-        branch_commit(exchange->fake, exchange->repository, branch, text_of(body, "message"));
+        branch_commit(exchange->fake, exchange->repository, branch, text_of(body, "message"), NULL);
     const char *sha = text_of(made, "sha");
     const char *parent = json_string_value(json_array_get(json_object_get(made, "parents"), 0));
     char tree[FAKE_SHA_BYTES];

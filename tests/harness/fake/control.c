@@ -5,6 +5,7 @@
 
 #include "fake/failures.h"
 #include "fake/graphql_schema.h"
+#include "fake/payloads.h"
 #include "fake/permission_rules.h"
 #include "fake/rate_limits.h"
 #include "fake/requests.h"
@@ -229,6 +230,22 @@ static void get_permission(struct http_exchange *exchange) {
                            need.level));
 }
 
+static void build_payload(struct http_exchange *exchange, json_t *body) {
+    const char *name = text_of(body, "name");
+    struct error err = {0};
+    json_t *payload =
+        payload_build(exchange, name ? name : "", json_object_get(body, "with"), &err);
+    if (payload) {
+        respond_json(exchange, 200, payload);
+    } else {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", err.text));
+    }
+}
+
+static void post_build(struct http_exchange *exchange) {
+    with_body(exchange, build_payload);
+}
+
 static void get_graphql(struct http_exchange *exchange) {
     respond_json(exchange, 200, graphql_schema_load());
 }
@@ -247,6 +264,7 @@ static const struct {
                 {"POST", "/_fake/release", post_release},
                 {"GET", "/_fake/permission", get_permission},
                 {"GET", "/_fake/graphql", get_graphql},
+                {"POST", "/_fake/payload", post_build},
                 {"GET", "/_fake/tokens", get_tokens},
                 {"POST", "/_fake/tokens/expire", post_expire},
                 {"POST", "/_fake/app", post_app},
@@ -269,7 +287,8 @@ void control_exchange(struct http_exchange *exchange) {
     respond_json(
         exchange, 404,
         json_pack("{s:s}", "message",
-                  "/_fake/ has requests, state, fail, release, permission, graphql, tokens, "
+                  "/_fake/ has requests, state, fail, release, permission, graphql, payload, "
+                  "tokens, "
                   "tokens/expire, "
                   "app, deliver, deliveries, deliveries/age, deliveries/payload, "
                   "deliveries/redeliver, settings; their "

@@ -266,7 +266,7 @@ static json_t *commit(struct graphql_call *call, json_t *repository, const char 
     bool has_body = body && *body;
     json_t *text = json_sprintf("%s%s%s", headline, has_body ? "\n\n" : "", has_body ? body : "");
     const json_t *made =
-        branch_commit(call->exchange->fake, repository, branch, json_string_value(text));
+        branch_commit(call->exchange->fake, repository, branch, json_string_value(text), NULL);
     json_decref(text);
     return json_pack("{s:o, s:o}", "commit",
                      graphql_commit_object(repository, text_of(made, "sha")), "ref",

@@ -72,7 +72,7 @@ json_t *shape_user(struct fake *fake, const char *login) {
                 : user_object(fake, login, 0, "User");
 }
 
-static json_t *shape_organization(struct fake *fake, const json_t *organization) {
+json_t *shape_organization(struct fake *fake, const json_t *organization) {
     static const char *const urls[][2] = {{"url", ""},
                                           {"repos_url", "/repos"},
                                           {"events_url", "/events"},
@@ -416,6 +416,9 @@ json_t *shape_repository(struct fake *fake, json_t *repository) {
     json_t *constants = repository_constants();
     json_object_update(shape, constants);
     json_decref(constants);
+    bool is_private = json_is_true(json_object_get(repository, "private"));
+    json_object_set_new(shape, "topics", json_array());
+    json_object_set_new(shape, "visibility", json_string(is_private ? "private" : "public"));
     json_object_set(shape, "archived", json_object_get(repository, "archived"));
     json_object_set(shape, "default_branch", json_object_get(repository, "default_branch"));
     for (size_t i = 0; i < sizeof repository_urls / sizeof *repository_urls; i++) {

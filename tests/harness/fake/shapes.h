@@ -8,6 +8,8 @@
 json_t *shape_user(struct fake *fake, const char *login);
 /* A user or an organization. */
 json_t *shape_account(struct fake *fake, const char *login);
+json_t *shape_organization(struct fake *fake, const json_t *organization);
+json_t *shape_installation(struct fake *fake, json_t *installation);
 json_t *shape_membership(struct fake *fake, json_t *organization, json_t *member);
 json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue);
 json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue);

@@ -97,6 +97,7 @@ json_t *shape_pull_simple(struct fake *fake, json_t *repository, json_t *pull) {
     }
     json_decref(issue);
     json_object_set_new(shape, "node_id", node_id("PR", number_of(pull, "id")));
+    json_object_set_new(shape, "active_lock_reason", json_null());
     put_urls(fake, repository, pull, shape);
     put_links(shape);
     json_t *more = json_pack(

@@ -4,6 +4,8 @@
 
 #include "scenario/tree.h"
 
+#include "fake/payloads.h"
+
 #include <dirent.h>
 #include <inttypes.h>
 #include <string.h>
@@ -39,7 +41,7 @@ static void list_bundled(const char *folder, char *out, size_t bytes) {
 }
 
 static json_t *load(const struct environment *environment, const char *name, struct error *err) {
-    char path[PATH_MAX], bundled[800];
+    char path[PATH_MAX], bundled[800], made[300];
     size_t bytes = strlen(name);
     bool own = strchr(name, '/') || (bytes > 5 && strcmp(name + bytes - 5, ".json") == 0);
     if (own) {
@@ -52,10 +54,11 @@ static json_t *load(const struct environment *environment, const char *name, str
     json_t *payload = json_load_file(path, 0, &problem);
     if (!payload && !own && access(path, R_OK) != 0) {
         list_bundled(environment->options->payloads, bundled, sizeof bundled);
+        payload_list_events(made, sizeof made);
         error_set(err,
                   "there is no bundled payload %s (a file of yours ends with .json); "
-                  "there are %s",
-                  name, bundled);
+                  "there are %s; and the harness makes those of %s",
+                  name, bundled, made);
     } else if (!payload) {
         error_set(err, "%s:%d: %s", path, problem.line, problem.text);
     }
@@ -215,6 +218,38 @@ static json_t *make_comment(struct environment *environment, const json_t *step,
     return payload;
 }
 
+/* Is there such a bundled payload? */
+static bool is_bundled(const struct environment *environment, const char *name) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s.json", environment->options->payloads, name);
+    return strchr(name, '/') || access(path, R_OK) == 0;
+}
+
+/* The fake makes a payload of its state for `with`, and for an event without a bundled one. */
+static json_t *build(struct environment *environment, const json_t *step, struct error *err) {
+    json_t *payload = NULL;
+    json_t *request = json_pack("{s:O, s:O*}", "name", json_object_get(step, "deliver"), "with",
+                                json_object_get(step, "with"));
+    int result = environment_call_fake(environment, "POST", "payload", request, &payload, err);
+    json_decref(request);
+    return result < 0 ? NULL : payload;
+}
+
+/* The payload as a file, a comment or the fake has it. */
+static json_t *make(struct environment *environment, const json_t *step, struct error *err) {
+    const char *name = text(step, "deliver");
+    if (!name) {
+        return make_comment(environment, step, err);
+    }
+    size_t bytes = strlen(name);
+    bool is_file = bytes > 5 && strcmp(name + bytes - 5, ".json") == 0;
+    bool is_made = payload_is_made(name) && !is_bundled(environment, name);
+    if (!is_file && (json_object_get(step, "with") || is_made)) {
+        return build(environment, step, err);
+    }
+    return load(environment, name, err);
+}
+
 static int set_each(json_t *payload, const json_t *paths, json_t *value, struct error *err) {
     size_t i;
     json_t *path;
@@ -229,8 +264,7 @@ static int set_each(json_t *payload, const json_t *paths, json_t *value, struct 
 int payload_make(struct environment *environment, const json_t *step, struct payload *payload,
                  struct error *err) {
     const char *name = text(step, "deliver"), *event = text(step, "event");
-    json_t *json = name ? load(environment, name, err) : make_comment(environment, step, err),
-           *rewritten;
+    json_t *json = make(environment, step, err), *rewritten;
     if (!json) {
         return -1;
     }

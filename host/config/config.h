@@ -104,6 +104,7 @@ struct config {
     struct {
         int64_t delay_ms;
         uint32_t max_attempts;
+        int64_t first_retry_ms;
         int64_t lease_ms;
     } dispatch;
     char *plugins_directory;

@@ -79,6 +79,8 @@ const struct config_key config_keys[] = {
      .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
     {"dispatch.max_attempts", KEY_INTEGER, FIELD(config, dispatch.max_attempts), .fallback = "9",
      .minimum = 1, .maximum = 100},
+    {"dispatch.first_retry_ms", KEY_INTEGER, FIELD(config, dispatch.first_retry_ms),
+     .fallback = "5000", .minimum = 10, .maximum = 12 * HOUR_MS, .unit = "milliseconds"},
     {"dispatch.lease_ms", KEY_INTEGER, FIELD(config, dispatch.lease_ms), .fallback = "30000",
      .minimum = 100, .maximum = HOUR_MS, .unit = "milliseconds"},
 

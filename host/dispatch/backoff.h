@@ -5,8 +5,12 @@
 
 #include <stdint.h>
 
-/* The wait after the attempt of this number (from 1) has failed: 5 s to 12 h, plus up to 20 % of
- * jitter. */
-int64_t backoff_ms(int64_t attempt);
+/* No wait is longer than 12 hours, before the jitter. */
+#define BACKOFF_MAX_MS 43200000
+
+/* The wait after the attempt of this number (from 1) has failed, plus up to 20 % of jitter. After
+ * the first attempt it is `first_ms` (dispatch.first_retry_ms); the later waits grow by fixed
+ * factors up to BACKOFF_MAX_MS. */
+int64_t backoff_ms(int64_t attempt, int64_t first_ms);
 
 #endif

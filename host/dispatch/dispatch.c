@@ -318,6 +318,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                       .host = random_host(),
                                       .lease_ms = config->dispatch.lease_ms,
                                       .max_attempts = config->dispatch.max_attempts,
+                                      .first_retry_ms = config->dispatch.first_retry_ms,
                                       .app_id = config->github.app_id,
                                       .on_slot_free = on_slot_free,
                                       .on_queued = on_run_queued,

@@ -415,6 +415,11 @@ static void finish_later(struct run *run, int64_t when_ms) {
 
 static void submit_finish(struct run *run);
 
+/* How long a failed run waits for its next attempt. */
+static int64_t retry_wait_ms(const struct run *run) {
+    return backoff_ms(run->data.attempt, run->group->table->options.first_retry_ms);
+}
+
 /* The run cannot set its timers, so it failed. */
 static void fail_for_timers(struct run *run) {
     struct inbox_finish *finish = &run->finish;
@@ -430,7 +435,7 @@ static void fail_for_timers(struct run *run) {
     finish->how = last ? INBOX_DEAD : INBOX_RETRY;
     finish->label = last ? "dead" : "retry";
     finish->reason = run->reason ? run->reason : "";
-    finish->due_ms = last ? INT64_MAX : finish->now_ms + backoff_ms(run->data.attempt);
+    finish->due_ms = last ? INT64_MAX : finish->now_ms + retry_wait_ms(run);
     finish->n_timers = 0;
     submit_finish(run);
 }
@@ -572,7 +577,7 @@ static void retry(struct run *run, const char *reason, int64_t wait_ms, bool sus
 }
 
 void run_failed(struct run *run, const char *reason, bool suspect, int64_t crashes) {
-    retry(run, reason, backoff_ms(run->data.attempt), suspect, crashes);
+    retry(run, reason, retry_wait_ms(run), suspect, crashes);
 }
 
 static void requeue(struct run *run, int64_t due_ms, bool suspect, const char *reason) {

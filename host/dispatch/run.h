@@ -59,6 +59,8 @@ struct run_table_options {
     /* This host's number in the inbox, positive and random. */
     int64_t host;
     int64_t lease_ms, max_attempts;
+    /* dispatch.first_retry_ms. */
+    int64_t first_retry_ms;
     /* github.app_id. */
     const char *app_id;
     /* A plugin can take a run again. */

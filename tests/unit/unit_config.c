@@ -30,6 +30,7 @@ static void without_a_file_the_credentials_are_enough(void **state) {
     assert_int_equal(config->github.pull_interval_seconds, 10);
     assert_int_equal(config->dispatch.delay_ms, 1000);
     assert_int_equal(config->dispatch.max_attempts, 9);
+    assert_int_equal(config->dispatch.first_retry_ms, 5000);
     assert_int_equal(config->dispatch.lease_ms, 30000);
     assert_int_equal(config->log.level, SNEK_LEVEL_INFO);
     assert_int_equal(config->log.format, LOG_LOGFMT);
@@ -78,6 +79,7 @@ static const char whole_file[] = "[server]\n"
                                  "[dispatch]\n"
                                  "delay_ms = 0\n"
                                  "max_attempts = 1\n"
+                                 "first_retry_ms = 700\n"
                                  "lease_ms = 5000\n"
                                  "[[plugin]]\n"
                                  "path = \"welcome\"\n"
@@ -141,13 +143,14 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_int_equal(config->github.recover_interval_minutes, 0);
     assert_int_equal(config->dispatch.delay_ms, 0);
     assert_int_equal(config->dispatch.max_attempts, 1);
+    assert_int_equal(config->dispatch.first_retry_ms, 700);
     assert_int_equal(config->dispatch.lease_ms, 5000);
     assert_int_equal(config->log.level, SNEK_LEVEL_DEBUG);
     assert_int_equal(config->log.format, LOG_JSON);
     assert_int_equal(config->n_plugins, 3);
     const struct config_plugin *plugin = &config->plugins[0];
     assert_under_home(plugin->path, "/plug/welcome.so"); /* although [plugins] comes later */
-    assert_int_equal(plugin->line, 22);
+    assert_int_equal(plugin->line, 23);
     assert_false(plugin->enabled);
     assert_int_equal(plugin->concurrency, 1);
     assert_int_equal(plugin->deadline_ms, 100);
@@ -292,6 +295,8 @@ static const struct {
     {"server.max_body_bytes = 26214401",
      "server.max_body_bytes must be from 1 to 26214400 bytes, not 26214401"},
     {"dispatch.max_attempts = true", "dispatch.max_attempts must be a whole number, not a boolean"},
+    {"dispatch.first_retry_ms = 9",
+     "dispatch.first_retry_ms must be from 10 to 43200000 milliseconds, not 9"},
     {"dispatch.max_attempts = 0", "dispatch.max_attempts must be from 1 to 100, not 0"},
     {"github.allow_sha1 = \"yes\"", "github.allow_sha1 must be true or false, not a string"},
     {"github.app_id = 1.5",

@@ -313,6 +313,7 @@ static void begin_world(void) {
     pass(0);
     struct run_table_options options = {.lease_ms = 30000,
                                         .max_attempts = 9,
+                                        .first_retry_ms = 5000,
                                         .on_slot_free = ignore_slot,
                                         .on_queued = ignore_queued};
     run_table_init(&table, &options);

@@ -148,6 +148,7 @@ static int set_up(void **state) {
                                          .host = 1,
                                          .lease_ms = 30000,
                                          .max_attempts = 9,
+                                         .first_retry_ms = 5000,
                                          .on_slot_free = ignore_slot,
                                          .on_queued = ignore_queued};
     run_table_init(&table, &of_table);

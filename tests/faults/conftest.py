@@ -10,4 +10,5 @@ sys.path.insert(0, str(SYSTEM))
 _spec = importlib.util.spec_from_file_location("system_fixtures", SYSTEM / "conftest.py")
 _fixtures = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_fixtures)
-key, fake, start_bot = _fixtures.key, _fixtures.fake, _fixtures.start_bot
+key, fake, start_bot, pace = _fixtures.key, _fixtures.fake, _fixtures.start_bot, _fixtures.pace
+pytest_configure = _fixtures.pytest_configure

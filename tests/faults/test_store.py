@@ -77,16 +77,17 @@ def test_a_disk_that_fails_costs_no_delivery_that_was_acknowledged(failing, kind
 
 
 def wait_for_attempt(host, delivery):
-    """Until the handler has written down that it began, and sleeps."""
+    """Until the handler has written down that it began, and is held."""
     with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db")) as store:
         snek.wait_until(lambda: store.execute("SELECT 1 FROM plugin_sets WHERE entry = ?",
                                               [f"{delivery}/1"]).fetchone(), host.process.output)
 
 
 def test_a_disk_that_fails_while_runs_end_lets_them_end_once(failing):
-    delivery = failing.deliver("trouble", {**payload(), "ms": 3000})
+    delivery = failing.deliver("trouble", {**payload(), "held": 1})
     wait_for_attempt(failing, delivery)
     with fault(failing, "write"):
+        failing.release()
         failing.wait_log(msg="completion_failed", delivery=delivery)
     failing.wait_log(msg="done", delivery=delivery)
     assert len(failing.log(msg="started", delivery=delivery)) == 1

@@ -15,6 +15,7 @@ import uuid
 
 from messages import APP_ID, WEBHOOK_SECRET, request, rewrite, signature
 import processes
+import slowness
 from processes import Process, children, clean_environment
 
 def to_toml(tables):
@@ -73,7 +74,8 @@ class Bot:
             "github": {"app_id": APP_ID, "api_url": fake.api_url, "write_interval_ms": 0,
                        "notify_interval_ms": 0, "recover_interval_minutes": 0},
             "store": {"url": "sqlite:snekomatic.db"},
-            "dispatch": {"delay_ms": 0},
+            # A failed run waits until a test makes it due (effect_steps.hurry), however slow the test is.
+            "dispatch": {"delay_ms": 0, "first_retry_ms": 600000},
             "log": {"level": "debug"},
         }
         key = fake.key if isinstance(fake.key, (str, pathlib.Path)) else fake.key[0]
@@ -107,6 +109,7 @@ class Bot:
         wrapper = shlex.split(os.environ.get("SNEK_WRAPPER", ""))
         command = [*wrapper, processes.program("snekomatic"), "serve", "-c", self.file]
         self.process = Process(command, clean_environment(**self.env), cwd=self.folder)
+        slowness.stall_children(self.process.popen)
         self.port = int(self.process.wait_log(msg="listening")["port"])
         self.url = f"http://127.0.0.1:{self.port}"
         self.wait_ready()
@@ -118,7 +121,8 @@ class Bot:
         last = None
         while time.monotonic() < deadline and self.process.popen.poll() is None:
             try:
-                last = request("GET", f"{self.url}/readyz")
+                with slowness.polling():
+                    last = request("GET", f"{self.url}/readyz")
                 if last.status == 200:
                     return
             except (OSError, http.client.HTTPException) as problem:
@@ -134,6 +138,7 @@ class Bot:
     def verb(self, *words, status=0):
         """Runs another verb of the program with the bot's configuration and environment. Returns the
         finished process, with its output as text."""
+        slowness.pause()
         command = [processes.program("snekomatic"), *words, "-c", self.file]
         done = subprocess.run([str(word) for word in command], cwd=self.folder, timeout=120, text=True,
                               env=clean_environment(**self.env), capture_output=True,
@@ -182,6 +187,7 @@ class Bot:
         sent = {name: value for name, value in given.items() if value is not None}
         response = request("POST", f"{self.url}/webhook/github", body, sent, timeout)
         response.delivery = delivery
+        slowness.pause()
         return response
 
     def deliver(self, event, payload, **options):
@@ -221,9 +227,16 @@ class Bot:
             pass
         return bool(self.log(pid=pid, plugin=plugin))
 
+    def release(self):
+        """Lets runs of the plugin `trouble` go on that their payload holds: {"held": ATTEMPTS}."""
+        self.kill("worker", signal.SIGUSR1, "trouble")
+
     def kill(self, ring, sig=signal.SIGKILL, plugin=None):
         """Sends a signal to a ring's processes and returns their ids. It does not wait: what is
         to happen then is in the log."""
+        slowness.pause()
+        if sig == signal.SIGSTOP:
+            slowness.stall_no_more(self.process.popen)
         pids = self.pids(ring, plugin)
         assert pids, f"there is no {ring} {plugin or ''}:\n{self.process.output()}"
         for pid in pids:

@@ -7,11 +7,24 @@ import time
 
 import pytest
 
+import slowness
 import snek
 from fake_client import ALL, Client, mint
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "postgres"))
 import server as postgres  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "own_pace(reason): the switches of slowness.py do not apply")
+
+
+@pytest.fixture(autouse=True)
+def pace(request):
+    """A test that measures time by itself is not slowed; the mark says why."""
+    slowness.own_pace(request.node.get_closest_marker("own_pace") is not None)
+    yield
+    slowness.own_pace(False)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import time
 import urllib.parse
 
 import processes
+import slowness
 
 API = "https://api.github.com"
 PAYLOADS = pathlib.Path(__file__).resolve().parent.parent / "payloads"
@@ -79,6 +80,7 @@ class Response:
 def request(method, url, body=None, headers=None, timeout=None):
     """One request on a connection of its own; `body` is bytes, or an object that becomes JSON.
     Only the headers given are sent, besides Host and Content-Length."""
+    slowness.pause()
     parts = urllib.parse.urlsplit(url)
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()

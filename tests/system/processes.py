@@ -14,6 +14,8 @@ import subprocess
 import threading
 import time
 
+import slowness
+
 # How long a test waits for what must happen. Valgrind and slow machines need more.
 PATIENCE_S = float(os.environ.get("SNEK_PATIENCE_S", "20"))
 # How long a test waits for lines of a process that has ended.
@@ -63,10 +65,12 @@ def wait_until(condition, what, timeout=None, pause_s=0.02):
     """Waits until the condition is true, and returns its value. `what` describes it for the failure:
     a text, or a function that is called then."""
     deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"in vain: {what() if callable(what) else what}")
-        time.sleep(pause_s)
+    with slowness.polling():
+        while not (value := condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"in vain: {what() if callable(what) else what}")
+            time.sleep(pause_s)
+    slowness.pause()
     return value
 
 
@@ -115,7 +119,7 @@ class Process:
 
     def _read(self, stream, keep):
         with stream:
-            for text in stream:
+            for text in slowness.late(stream):
                 with self._news:
                     try:
                         keep(text.rstrip("\n"))
@@ -163,18 +167,25 @@ class Process:
 
     def mark(self):
         """A place in the log; wait_log(after=mark) looks at later lines only."""
+        slowness.pause()
         with self._news:
             return len(self.lines)
 
     def log(self, after=0, **wanted):
         """All lines so far whose fields are as wanted; None means that the field is absent."""
+        slowness.pause()
         with self._news:
             return [fields for _, fields in self.lines[after:] if _fits(fields, wanted)]
 
     def wait_log(self, timeout=None, after=0, **wanted):
         """The first line whose fields are as wanted, waited for; a tuple means one of several.
         Fails when the program ends."""
-        deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
+        fields = self._wait_log(PATIENCE_S if timeout is None else timeout, after, wanted)
+        slowness.pause()
+        return fields
+
+    def _wait_log(self, timeout, after, wanted):
+        deadline = time.monotonic() + timeout
         at = after
         with self._news:
             while True:
@@ -195,10 +206,12 @@ class Process:
         with self._news:
             # A process that outlives it may keep the pipe open.
             self._news.wait_for(lambda: self._open == 0 or self._stalled, LAST_LINES_S)
+        slowness.pause()
         return status
 
     def end(self, sig=signal.SIGTERM, timeout=None):
         """Sends the signal and waits. Returns the exit status."""
+        slowness.pause()
         if self.popen.poll() is None:
             self.popen.send_signal(sig)
         try:

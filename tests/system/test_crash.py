@@ -14,6 +14,10 @@ import snek
 from crashing import handled_neighbour, on, state, trouble, wait_done
 
 
+# Its runs may be held for as long as the test takes.
+PATIENT = {"name": "trouble", "deadline_ms": 600000}
+
+
 @pytest.fixture
 def host(start_bot):
     return start_bot(plugins=["trouble", "invite"])
@@ -41,19 +45,28 @@ def deliver_held(host):
             return delivery
 
 
+# Runs wait in memory for half of a lease at most.
+LONG = {"dispatch": {"delay_ms": 1_800_000, "lease_ms": 3_600_000}}
+
+
 def test_new_runs_wait_in_memory_up_to_the_free_slots_and_others_are_queued(start_bot):
-    host = start_bot(plugins=[{"name": "trouble", "concurrency": 2}],
-                     config={"dispatch": {"delay_ms": 6000}})
+    host = start_bot(plugins=[{"name": "trouble", "concurrency": 2}], config=LONG)
     deliveries = [deliver_held(host), *(host.deliver("trouble", trouble("fine")) for _ in range(4))]
     assert [state(host, delivery) for delivery in deliveries] == [
         ("running", 1), ("running", 1), ("queued", 0), ("queued", 0), ("queued", 0)]
+
+
+def test_runs_that_wait_in_memory_and_others_are_handled_once(start_bot):
+    host = start_bot(plugins=[{"name": "trouble", "concurrency": 2}],
+                     config={"dispatch": {"delay_ms": 1000}})
+    deliveries = [host.deliver("trouble", trouble("fine")) for _ in range(5)]
     for delivery in deliveries:
         assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
         assert len(host.log(msg="started", delivery=delivery)) == 1
 
 
 def test_the_drain_gives_back_runs_that_wait_in_memory_and_costs_no_attempt(start_bot):
-    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 10000}})
+    host = start_bot(plugins=["trouble"], config=LONG)
     delivery = deliver_held(host)
     host.stop()
     assert host.log(msg="requeued", delivery=delivery)
@@ -61,9 +74,11 @@ def test_the_drain_gives_back_runs_that_wait_in_memory_and_costs_no_attempt(star
 
 
 def test_runs_that_waited_in_a_killed_host_are_due_again(start_bot):
-    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 10000}})
+    host = start_bot(plugins=["trouble"], config=LONG)
     delivery = deliver_held(host)
+    mark = host.mark()
     host.kill("host", signal.SIGKILL)
+    host.wait_log(msg="host_restarted", after=mark)
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "2"
 
 
@@ -75,7 +90,7 @@ def test_a_long_delay_is_not_waited_out_in_memory(start_bot):
 
 def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot, either_store):
     host = start_bot(plugins=["trouble"], config=on(either_store))
-    deliveries = [host.deliver("trouble", trouble("fine", ms=700)) for _ in range(10)]
+    deliveries = [host.deliver("trouble", trouble("fine", held=1)) for _ in range(10)]
     host.wait_log(msg="started", delivery=deliveries[-1])
     host.kill("host", signal.SIGKILL)
     wait_done(host, deliveries)
@@ -88,20 +103,21 @@ def ran_once(host, deliveries):
 
 
 def test_a_host_that_was_paused_past_its_lease_goes_on_with_its_runs(start_bot, either_store):
-    host = start_bot(plugins=["trouble"], config=on(either_store, lease_ms=1000))
-    deliveries = [host.deliver("trouble", trouble("fine", ms=6000)) for _ in range(4)]
+    host = start_bot(plugins=[PATIENT], config=on(either_store, lease_ms=1000))
+    deliveries = [host.deliver("trouble", trouble("fine", held=1)) for _ in range(4)]
     for delivery in deliveries:
         host.wait_log(msg="started", delivery=delivery)
     pids = host.kill("host", signal.SIGSTOP)
     time.sleep(3)
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
+    host.release()
     ran_once(host, deliveries)
 
 
 def test_runs_go_on_while_the_store_is_away_for_longer_than_the_lease(start_bot):
-    host = start_bot(plugins=["trouble"], config=on({}, lease_ms=1000))
-    deliveries = [host.deliver("trouble", trouble("fine", ms=9000)) for _ in range(4)]
+    host = start_bot(plugins=[PATIENT], config=on({}, lease_ms=1000))
+    deliveries = [host.deliver("trouble", trouble("fine", held=1)) for _ in range(4)]
     for delivery in deliveries:
         host.wait_log(msg="started", delivery=delivery)
     snek.wait_until(lambda: marks(host) == 4, "each handler has left its mark in the store")
@@ -109,6 +125,7 @@ def test_runs_go_on_while_the_store_is_away_for_longer_than_the_lease(start_bot)
                                             isolation_level=None)) as lock:
         lock.execute("BEGIN IMMEDIATE")
         host.wait_log(msg="claim_failed")
+    host.release()
     ran_once(host, deliveries)
 
 
@@ -127,8 +144,8 @@ def test_a_host_whose_supervisor_is_gone_exits(start_bot):
 
 
 def test_a_host_whose_supervisor_is_gone_waits_for_no_run_and_no_run_pays_for_it(start_bot):
-    host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 120000}})
-    delivery = host.deliver("trouble", trouble("fine", ms=8000))
+    host = start_bot(plugins=[PATIENT], config={"server": {"drain_ms": 120000}})
+    delivery = host.deliver("trouble", trouble("fine", held=1))
     host.wait_log(msg="started", delivery=delivery, attempt=1)
     pids = host.pids("host") + host.pids("worker")
     host.kill("supervisor", signal.SIGKILL)
@@ -136,6 +153,7 @@ def test_a_host_whose_supervisor_is_gone_waits_for_no_run_and_no_run_pays_for_it
     snek.wait_until_gone(pids)
     host.start()
     host.wait_log(msg="started", delivery=delivery, attempt=1)
+    host.release()
     host.wait_log(msg="done", delivery=delivery)
 
 
@@ -242,26 +260,31 @@ def test_the_plugin_decides_the_result(start_bot):
 
 def test_sigterm_lets_runs_finish_and_exits_0(start_bot):
     host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}})
-    delivery = host.deliver("trouble", trouble("fine", ms=1000))
+    delivery = host.deliver("trouble", trouble("fine", held=1))
     host.wait_log(msg="started", delivery=delivery)
-    host.stop()
+    host.process.popen.terminate()
+    host.wait_log(msg="stopping")
+    host.release()
+    assert host.process.wait() == 0
     assert host.log(msg="done", delivery=delivery)
 
 
 def test_a_run_that_the_drain_cuts_off_runs_after_the_next_start(start_bot, either_store):
     host = start_bot(plugins=["trouble"], config={**on(either_store), "server": {"drain_ms": 200}})
-    delivery = host.deliver("trouble", trouble("fine", ms=8000))
+    delivery = host.deliver("trouble", trouble("fine", held=1))
     host.wait_log(msg="started", delivery=delivery)
     host.stop()
     assert host.log(msg="requeued", delivery=delivery)
     host.start()
+    host.wait_log(msg="started", delivery=delivery)
+    host.release()
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
 
 
 def test_a_handler_learns_that_it_is_cancelled_and_its_run_loses_no_attempt(start_bot):
     host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 200}})
     delivery = host.deliver("trouble", trouble("wait"))
-    host.wait_log(msg="started", delivery=delivery)
+    snek.wait_until(lambda: marks(host) == 1, "the handler has left its mark in the store")
     host.stop()
     assert host.log(msg="plugin", delivery=delivery, text="cancelled")
     assert host.log(msg="requeued", delivery=delivery)

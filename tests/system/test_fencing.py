@@ -188,7 +188,8 @@ class Relay:
 def test_a_comment_that_github_writes_after_the_connection_broke_is_found(fake, start_bot, handler):
     """Also when the handler asks again at once."""
     with contextlib.closing(Relay(fake)) as relay:
-        host = start_bot(plugins=["effects"], config={"github": {"api_url": relay.url}})
+        host = start_bot(plugins=["effects"], config={"github": {"api_url": relay.url},
+                                                         "dispatch": {"first_retry_ms": 1000}})
         fake.fail("POST", COMMENTS, delay_ms=6500)
         delivery = host.deliver("effects", event(handler, text="Welcome!", member="new-snek"))
         snek.wait_until(lambda: posts(fake), "the comment")

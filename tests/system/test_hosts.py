@@ -33,6 +33,10 @@ def start_hosts(start_bot, store):
     return start
 
 
+# Its runs may be held for as long as the test takes.
+PATIENT = {"name": "trouble", "deadline_ms": 600000}
+
+
 def trouble(action, **more):
     return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
 
@@ -56,11 +60,13 @@ def wait_done(hosts, deliveries, timeout=30):
 
 
 def test_three_hosts_share_the_runs_and_none_runs_twice(start_hosts):
-    hosts = start_hosts(3, plugins=[{"name": "trouble", "concurrency": 2}])
-    deliveries = [hosts[0].deliver("trouble", trouble("fine", ms=200)) for _ in range(60)]
-    wait_done(hosts, deliveries)
+    hosts = start_hosts(3, plugins=[{**PATIENT, "concurrency": 2}])
+    deliveries = [hosts[0].deliver("trouble", trouble("fine", held=1)) for _ in range(30)]
     for host in hosts:
-        assert host.log(msg="done"), "this host did nothing"
+        snek.wait_until(lambda: len(host.log(msg="started")) == 2, host.process.output)
+    for host in hosts:
+        host.release()
+    wait_done(hosts, deliveries)
     assert sorted(line["delivery"] for line in ended(hosts)) == sorted(deliveries)
     started = [line["delivery"] for host in hosts for line in host.log(msg="started")]
     assert sorted(started) == sorted(deliveries)
@@ -77,9 +83,9 @@ def lease_ends(database, store):
 
 def test_a_host_that_is_killed_leaves_its_runs_to_others_after_the_lease(start_hosts, database, store):
     # Long enough to look at the leases meanwhile.
-    hosts = start_hosts(2, lease_ms=6000)
+    hosts = start_hosts(2, plugins=[PATIENT], lease_ms=6000)
     doomed, other = hosts
-    deliveries = [doomed.deliver("trouble", trouble("fine", ms=20000)) for _ in range(5)]
+    deliveries = [doomed.deliver("trouble", trouble("fine", held=1)) for _ in range(5)]
     for delivery in deliveries:
         doomed.wait_log(msg="started", delivery=delivery)
     # It stands still first: a host whose supervisor is gone gives its runs back.
@@ -99,10 +105,11 @@ def test_a_host_that_was_paused_past_its_lease_is_rejected(fake, start_hosts):
     paused, other = hosts
     issue = snek.payload("issues.opened")
     url = issue["issue"]["comments_url"]
-    delivery = paused.deliver("trouble", trouble("comment", ms=4000, url=url))
+    delivery = paused.deliver("trouble", trouble("comment", held=1, url=url))
     paused.wait_log(msg="started", delivery=delivery)
     pids = paused.kill("host", signal.SIGSTOP)
     try:  # its worker goes on, and asks for the comment meanwhile
+        paused.release()
         other.wait_log(msg="done", delivery=delivery, attempt=2)
     finally:
         for pid in pids:
@@ -125,6 +132,7 @@ def intents(database, store):
     return count(database, store, "journal WHERE kind = 'effect'")
 
 
+@pytest.mark.own_pace("it stops the host within the 4.5 s that a request may wait for its pace")
 def test_a_request_that_waits_while_its_lease_expires_is_not_sent(fake, start_bot, store, database):
     config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS},
               # Long enough to stop it meanwhile. A host requeues a run that would wait for 5 s.
@@ -182,10 +190,11 @@ def test_a_delivery_that_github_sends_to_two_hosts_runs_once(start_hosts):
     assert len(ended(hosts)) == queued
 
 
+@pytest.mark.own_pace("it measures how long another host needs")
 def test_another_host_hears_of_runs_at_once(start_hosts):
-    hosts = start_hosts(2, plugins=[{"name": "trouble", "concurrency": 1}])
+    hosts = start_hosts(2, plugins=[{**PATIENT, "concurrency": 1}])
     busy, idle = hosts
-    first = busy.deliver("trouble", trouble("fine", ms=60000))
+    first = busy.deliver("trouble", trouble("fine", held=1))
     busy.wait_log(msg="started", delivery=first)
     busy.deliver("trouble", trouble("fine"))  # it may have been promised the slot before it was busy
     began = time.monotonic()
@@ -231,11 +240,14 @@ def test_a_server_that_is_stopped_is_503_while_github_waits_and_then_works_again
 
 
 def test_a_server_that_is_killed_loses_nothing_and_works_again(start_hosts, database):
-    host = start_hosts(1)[0]
-    kept = [host.deliver("trouble", trouble("fine", ms=3000)) for _ in range(10)]
+    host = start_hosts(1, plugins=[PATIENT])[0]
+    kept = [host.deliver("trouble", trouble("fine", held=1)) for _ in range(10)]
+    for delivery in kept:
+        host.wait_log(msg="started", delivery=delivery)
     database.kill()
     try:
         rejected(host)
+        host.release()
     finally:
         database.start()
     recovered(host)
@@ -244,8 +256,8 @@ def test_a_server_that_is_killed_loses_nothing_and_works_again(start_hosts, data
 
 def test_runs_go_on_while_the_server_is_away_for_longer_than_the_lease(start_hosts, store,
                                                                        database):
-    host = start_hosts(1, lease_ms=1000)[0]
-    kept = [host.deliver("trouble", trouble("fine", ms=8000)) for _ in range(8)]
+    host = start_hosts(1, plugins=[PATIENT], lease_ms=1000)[0]
+    kept = [host.deliver("trouble", trouble("fine", held=1)) for _ in range(8)]
     for delivery in kept:
         host.wait_log(msg="started", delivery=delivery)
     snek.wait_until(lambda: count(database, store, "plugin_sets") == len(kept),
@@ -253,6 +265,7 @@ def test_runs_go_on_while_the_server_is_away_for_longer_than_the_lease(start_hos
     database.signal(signal.SIGSTOP)
     time.sleep(4)
     database.signal(signal.SIGCONT)
+    host.release()
     lines = wait_done([host], kept)
     for delivery in kept:
         assert lines[delivery]["attempt"] == "1" and len(host.log(msg="started",

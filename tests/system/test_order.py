@@ -26,7 +26,7 @@ def start_hosts(start_bot, request, fake):
     fake.settings(auto_create=["issues"])
 
     def start(count, kind, concurrency=32, **dispatch):
-        config = {"dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS, **dispatch},
+        config = {"dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS, "first_retry_ms": 1000, **dispatch},
                   "log": {"level": "info"}, "server": {"drain_ms": 200}}
         if kind == "postgres":
             config["store"] = {"url": request.getfixturevalue("store")}
@@ -122,7 +122,7 @@ def test_a_crash_of_the_worker_keeps_the_order(fake, start_hosts, kind):
     host = start_hosts(1, kind)[0]
     for number in range(4):
         host.deliver("ordered", ordered(1, number, "exit", failures=1))
-    # A run that crashed waits for 5 s, 6 s at most, and the next one waits with it.
+    # The next one waits with the one that crashed.
     wait_comments(fake, 1, *whole(*range(4)), timeout=90)
 
 
@@ -266,5 +266,7 @@ def test_a_failed_run_does_not_delay_a_newer_one(fake, start_coalescing, kind):
     host.wait_log(msg="retry", delivery=newer)
     slow = host.deliver("coalesced", ordered(1, 2, failures=1, ms=2000))
     host.wait_log(msg="superseded", delivery=newer, by=slow)
+    host.wait_log(msg="retry", delivery=slow)
+    assert host.post("coalesced", ordered(1, 2), delivery=slow).status == 200
     host.wait_log(msg="done", delivery=slow, attempt=2)
     assert numbers(fake) == [2]

@@ -40,6 +40,7 @@ def test_a_new_build_goes_by_what_the_old_one_has_sent(start_bot, fake, tmp_path
     assert code.count(old) == 1
     plugin.write_bytes(code.replace(old, new))
     host.wait_log(msg="reloaded", after=begin_reload(host))
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
     # A host looks for the comment of another one only after a request's timeout, 30 s.
     host.wait_log(msg="done", delivery=delivery, timeout=30 + snek.PATIENCE_S)
     assert [snek.visible({"body": text})["body"] for text in fake.bot_comments(12)] == comments

@@ -40,6 +40,7 @@ def patch(fake, **repository):
 
 def hurry(host, delivery):
     """The same GUID again makes a run that waits for its retry due now."""
+    host.wait_log(msg="retry", delivery=delivery)
     assert host.post("issue_comment", comment("/x"), delivery=delivery).status == 200
 
 

@@ -104,6 +104,8 @@ def test_a_run_that_is_tried_again_after_its_invitation_reaches_its_greeting(fak
         bot.kill("worker")
         fake.fail_no_more()
         fake.release()
+        bot.wait_log(msg="retry", delivery=delivery)
+        hurry(bot, delivery)
     elif how == "by hand":
         bot.wait_log(msg="retry", delivery=delivery)
         bot.verb("deliveries", "retry", delivery)

@@ -283,12 +283,23 @@ static int32_t read_rules(struct snek_run *run, struct rules *rules) {
                                    base->third_party, &rules->third_party);
 }
 
+/* The pull requests of a merge queue have passed already. Without a number, the external id is the
+ * name. */
+static int32_t pass_merge_group(struct snek_run *run, const char *head) {
+    return snek_check(run, NAME, .head_sha = head, .conclusion = "success",
+                      .title = "Checked in the pull requests",
+                      .summary = "The commits of a merge group are those of its pull requests.");
+}
+
 /* The check of the pull request `number` at its commit `head`. */
 static int32_t check(struct snek_run *run, const char *number, const char *head) {
     struct review *review = (struct review *)snek_allocate(run, sizeof *review);
     int32_t result = review ? SNEK_DONE : SNEK_E_FAILED;
     if (!number || !*number || !head) {
         return snek_reject(run, "the event names no pull request and commit");
+    }
+    if (strcmp(number, NAME) == 0) {
+        return pass_merge_group(run, head);
     }
     if (result == SNEK_DONE) {
         memset(review, 0, sizeof *review);
@@ -388,10 +399,8 @@ static int32_t on_override(struct snek_run *run) {
                                             snek_string(run, "sender.login")));
 }
 
-/* The pull requests of a merge queue have passed already. */
 static int32_t on_merge_group(struct snek_run *run) {
-    return snek_check(run, NAME, .conclusion = "success", .title = "Checked in the pull requests",
-                      .summary = "The commits of a merge group are those of its pull requests.");
+    return pass_merge_group(run, snek_string(run, "merge_group.head_sha"));
 }
 
 static int32_t create(const struct snek_host *host, void **state) {

@@ -11,6 +11,7 @@ import pytest
 
 import snek
 
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 MODULES = os.environ.get("SNEK_NODE_MODULES")
 
 
@@ -43,6 +44,28 @@ def test_a_good_plugin_survives_every_example_of_github_with_each_value_missing(
                              lines[2])[1])
     assert tried > 1500
     assert re.fullmatch(r"ok   \d+ deliveries, cancelled at once", lines[3])
+
+
+def with_built_plugins(text):
+    return re.sub(r'^path = "([a-z]+)(\.so)?"', lambda found: f'path = "{snek.program(found[1] + ".so")}"',
+                  text, flags=re.M)
+
+
+@pytest.mark.parametrize("where", ["config/snekomatic.toml", "plugins/dco/README.md", "plugins/stale/README.md",
+                                   "plugins/invite/README.md", "plugins/welcome/README.md"])
+def test_the_documented_configuration_of_a_bundled_plugin_is_accepted(tmp_path, where):
+    text = (SOURCE / where).read_text(encoding="utf-8")
+    if where.endswith(".md"):
+        tables = re.search(r"^```toml\n(\[\[plugin\]\].*?)^```", text, re.M | re.S)[1]
+    else:
+        rest = text.partition('[[plugin]]\npath = "ping"\n')[2]
+        tables = re.sub(r"^#(?! )", "", rest, flags=re.M)
+    (tmp_path / "snekomatic.toml").write_text(with_built_plugins(tables), encoding="utf-8")
+    done = subprocess.run([snek.program("snekomatic"), "plugins", "-c", tmp_path / "snekomatic.toml"],
+                          text=True, capture_output=True, check=False, env=snek.clean_environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = len(re.findall("^plugin ", done.stdout, re.M))
+    assert shown == tables.count("[[plugin]]") > 0, done.stdout
 
 
 def test_a_crash_names_the_payload_the_missing_value_and_the_place():

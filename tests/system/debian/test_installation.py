@@ -11,7 +11,8 @@ def test_the_system_lacks_dpkg_dev():
 
 
 def test_plugins_and_the_pc_file_are_where_the_documents_say(installed):
-    assert (SYSTEM / "usr/local/lib/snekomatic/invite.so").is_file()
+    for name in ("dco", "hello", "invite", "ping", "stale", "welcome"):
+        assert (SYSTEM / f"usr/local/lib/snekomatic/{name}.so").is_file(), name
     assert (SYSTEM / "usr/local/lib/pkgconfig/snekomatic.pc").is_file()
     output = enter("realpath $(pkg-config --variable=plugindir snekomatic); snekomatic plugins")
     assert "\n/usr/local/lib/snekomatic\n" in output

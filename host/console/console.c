@@ -52,7 +52,7 @@ static int run(struct console *console, struct inbox *inbox, struct inbox_operat
 
 int room_read(struct console *console, struct inbox_operation *operation, struct error *err) {
     if (!console->reads &&
-        inbox_open_tool(console->options.config->store.url, false, &console->reads, err) < 0) {
+        inbox_open_reader(console->options.config->store.url, &console->reads, err) < 0) {
         console->reads = NULL;
         return -1;
     }

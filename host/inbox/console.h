@@ -5,7 +5,7 @@
  *   host's inbox    <-- changes: RERUN, DISCARD, PREVIEW.., HOLD_PUT.., RELEASE, ACTION_PUT
  *   console's inbox <-- reads: everything else of this header, and LIST, BODY, STATS, HOLDS ...
  *
- * The console reads through an inbox of its own, which inbox_open_tool(url, false) opens after the
+ * The console reads through an inbox of its own, which inbox_open_reader() opens after the
  * host's inbox. It has its own thread and connection, so no webhook waits for a page. Free it
  * before the host's inbox.
  *

@@ -38,6 +38,10 @@ char *inbox_show_url(const char *url, struct error *err);
  * `write` only reads succeed. 0 and `*inbox`, or -1. */
 int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct error *err);
 
+/* Opens a store for many reads beside the host's own inbox, as inbox_open_tool() does without
+ * `write`. PostgreSQL plans each statement once. */
+int inbox_open_reader(const char *url, struct inbox **inbox, struct error *err);
+
 /* Checks that inbox_open() would accept the store at `url`, and changes nothing. A host may have
  * the store open. A store that does not exist yet or needs a migration is accepted. 0, or -1 and
  * `err`. */

@@ -59,6 +59,14 @@ int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct er
     return start_new(opened, store, inbox, err);
 }
 
+int inbox_open_reader(const char *url, struct inbox **inbox, struct error *err) {
+    const char *path = sqlite_path(url);
+    struct store *store = NULL;
+    int opened =
+        path ? sqlite_open_tool(path, false, &store, err) : postgres_open_reader(url, &store, err);
+    return start_new(opened, store, inbox, err);
+}
+
 int inbox_check(const char *url, struct error *err) {
     const char *path = sqlite_path(url);
     return path ? sqlite_check(path, err) : postgres_check(url, err);

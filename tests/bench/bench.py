@@ -23,6 +23,7 @@ import server as postgres_server  # noqa: E402
 
 BODIES = "@octokit/webhooks-examples/api.github.com/index.json"
 SECRET = "a secret of the benchmark"
+CONSOLE_TOKEN = "admin-token-of-the-benchmark-0123456789"
 
 
 def pin(core):
@@ -135,7 +136,7 @@ def start_probot(github=None):
     return start(["node", script], port_alone, env=environment)
 
 
-def start_host(directory, plugin, store, github=None):
+def start_host(directory, plugin, store, github=None, console=False):
     """The real host. `plugin`: a file; `store`: a URL."""
     key = directory / "key.pem"
     if not key.exists():
@@ -162,6 +163,8 @@ effects_per_hour = 100000
     (directory / "snekomatic.toml").chmod(0o600)
     environment = {"PATH": os.environ["PATH"], "GITHUB_WEBHOOK_SECRET": SECRET,
                    "RUNTIME_DIRECTORY": str(directory)}
+    if console:
+        environment["SNEKOMATIC_ADMIN_TOKEN"] = CONSOLE_TOKEN
     if "LD_LIBRARY_PATH" in os.environ:
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     return start([ARGS.build / "host/snekomatic", "serve", "-c", directory / "snekomatic.toml"],
@@ -329,6 +332,70 @@ def dispatch(_):
     return everything
 
 
+# Ingest beside a console
+
+CLIENTS = {"no console": None, "a person who clicks, a page a second": 1, "pages as fast as they come": 0}
+BESIDE_LOADS = {name: LOADS[name] for name in ("64 connections", "1,000 deliveries a second")}
+
+
+def load_beside(server, arguments, pause):
+    """One round of the load, beside a client of the console."""
+    viewer = None
+    if pause is not None:
+        viewer = subprocess.Popen([*pin(1), sys.executable, HERE / "console_client.py", str(server.port),
+                                   CONSOLE_TOKEN, str(pause)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True)
+    seconds, _ = usage_of(server.pids())
+    figures = load("beside a console", server.port, arguments)
+    later, _ = usage_of(server.pids())
+    figures["cpu_s_per_1000"] = (later - seconds) / max(figures["sent"], 1) * 1000
+    shown = json.loads(viewer.communicate()[0]) if viewer else {"pages": 0, "mean_ms": 0, "longest_ms": 0}
+    return {**figures, **shown}
+
+
+def beside(postgres):
+    """The conditions alternate on one host, so that each has the same store and the same machine."""
+    everything = {}
+    stores = {"SQLite": lambda at: f"sqlite:{at}/inbox.db"}
+    if postgres:
+        stores["PostgreSQL"] = lambda _: postgres.url()
+    for store, url in stores.items():
+        for title, arguments in BESIDE_LOADS.items():
+            if ARGS.only and title not in ARGS.only:
+                continue
+            with tempfile.TemporaryDirectory(prefix="bench-", dir=ARGS.directory) as place:
+                at = pathlib.Path(place)
+                server = start_candidate(store, lambda at: start_host(
+                    at, ARGS.build / "tests/bench/every.so", url(at), console=True), at, postgres)
+                try:
+                    load(store, server.port, [*arguments, "--seconds", str(min(3, ARGS.seconds))])
+                    rounds = {name: [] for name in CLIENTS}
+                    for _ in range(ARGS.rounds):
+                        for name, pause in CLIENTS.items():
+                            rounds[name].append(load_beside(server, arguments, pause))
+                finally:
+                    server.stop()
+            everything[f"{store}, {title}"] = rounds
+            print_beside(f"{store}, {title}", rounds)
+    return everything
+
+
+def print_beside(title, rounds):
+    """A ratio is the median of the ratios of the rounds, each to the round without a console beside it."""
+    print(f"\n### {title}, beside a console\n\n| | a second | p50 ms | p99 ms | CPU s / 1,000 | ratio a second "
+          "| ratio p50 | ratio CPU | pages | ms a page |\n" + "|---" * 10 + "|")
+    for name, found in rounds.items():
+        base = next(iter(rounds.values()))
+        keys = ("per_second", "p50_ms", "cpu_s_per_1000")
+        ratios = [statistics.median(one[key] / max(first[key], 1e-9) for one, first in zip(found, base))
+                  for key in keys]
+        cells = [format(statistics.median(one[key] for one in found), form) for key, form in
+                 (("per_second", ",.0f"), ("p50_ms", ".2f"), ("p99_ms", ".1f"), ("cpu_s_per_1000", ".3f"))]
+        cells += [f"{ratio:.2f}" for ratio in ratios]
+        cells += [format(statistics.median(one[key] for one in found), ".0f") for key in ("pages", "mean_ms")]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
 # Start and memory
 
 
@@ -369,7 +436,7 @@ def start_and_memory(_):
     return found
 
 
-PARTS = {"ingest": ingest, "dispatch": dispatch, "start": start_and_memory}
+PARTS = {"ingest": ingest, "dispatch": dispatch, "beside": beside, "start": start_and_memory}
 
 
 def parse():
@@ -422,7 +489,7 @@ def describe():
 
 
 def main():
-    needs_server = not ARGS.no_postgres and "ingest" in (ARGS.part or PARTS)
+    needs_server = not ARGS.no_postgres and {"ingest", "beside"} & set(ARGS.part or PARTS)
     postgres = postgres_server.Server(shared_buffers="128MB") if needs_server else None
     found = {"machine": describe()}
     try:

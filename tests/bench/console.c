@@ -2,6 +2,7 @@
 /* Fills a store with many deliveries, and measures how long the queries of each page of the console
  * take. */
 #include "bench.h"
+#include "cost.h"
 
 #include "base/clock.h"
 #include "base/mailbox.h"
@@ -26,11 +27,18 @@
 
 static const char usage[] =
     "Usage: bench_console [--rows N] [--repeat N] [--directory DIR] [--postgres URL] [--limit MS]\n"
+    "                     [--keep] [--page NAME]\n"
     "\n"
     "Fills a store with N deliveries (default 1000000) of the last 7 days, sums them as the host\n"
     "does, and measures each page's queries. DIR (default: the working one) gets an SQLite\n"
     "database; with --postgres it fills that server too. It fails if a page's median is above\n"
-    "MS milliseconds. CPU is the mean of this process, in ms: on a busy machine it says more.\n";
+    "MS milliseconds. --keep: the SQLite database is DIR/bench.db and stays, and a store that has\n"
+    "deliveries is not filled again. --page: only this page.\n"
+    "\n"
+    "For each page: the median and the longest time on the wall (ms); the processor time, of\n"
+    "PostgreSQL's server too (ms); the pages of the store that it looked at, those of them that\n"
+    "were not in the store's cache, and the rows (SQLite: steps of its machine, some ten a row).\n"
+    "These are means of one view of the page. On a busy machine only they can be compared.\n";
 
 #define DAY_MS 86400000LL
 #define SAMPLES_MAX 100
@@ -39,8 +47,12 @@ struct bench {
     long rows;
     int repeat;
     double limit_ms;
-    bool too_slow;
+    bool too_slow, keep;
     const char *directory, *postgres;
+    /* NULL: all. */
+    const char *page;
+    /* Of the store that is measured; NULL: it is SQLite. */
+    const char *server;
     int64_t now_ms;
     struct inbox *inbox;
     struct mailbox mailbox;
@@ -166,7 +178,31 @@ static void fill_postgres(const struct bench *bench) {
         PQclear(result);
         free(sql);
     }
+    /* The server itself does so within the days in which these deliveries would have come. */
+    PQclear(PQexec(connection, "VACUUM (ANALYZE)"));
     PQfinish(connection);
+}
+
+/* Does the store have deliveries of an earlier call? */
+static bool is_filled(const struct bench *bench, const char *sqlite_path) {
+    static const char sql[] = "SELECT 1 FROM deliveries LIMIT 1";
+    bool filled = false;
+    if (sqlite_path) {
+        sqlite3 *db;
+        sqlite3_stmt *statement = NULL;
+        filled = sqlite3_open(sqlite_path, &db) == SQLITE_OK &&
+                 sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+                 sqlite3_step(statement) == SQLITE_ROW;
+        sqlite3_finalize(statement);
+        sqlite3_close(db);
+        return filled;
+    }
+    PGconn *connection = PQconnectdb(bench->postgres);
+    PGresult *result = PQexec(connection, sql);
+    filled = PQntuples(result) > 0;
+    PQclear(result);
+    PQfinish(connection);
+    return filled;
 }
 
 /* ---- operations ---- */
@@ -190,17 +226,18 @@ static void run(struct bench *bench, struct inbox_operation *operation) {
     }
 }
 
-/* All pages of the search, or the first one; how many entries. */
-static size_t search(struct bench *bench, struct inbox_search_filter filter, bool all) {
+/* As the page does: until it has something to show (console/deliveries.c). Returns how many
+ * entries. */
+static size_t search(struct bench *bench, struct inbox_search_filter filter) {
     size_t found = 0;
     struct inbox_search search = {
-        .operation = {.kind = INBOX_SEARCH}, .filter = filter, .most = 50};
-    do {
+        .operation = {.kind = INBOX_SEARCH}, .filter = filter, .most = 100};
+    for (int i = 0; i <= 20 && found == 0 && (i == 0 || search.next.first != 0); i++) {
+        search.before = search.next;
         run(bench, &search.operation);
         found += search.n_entries;
         inbox_entries_free(search.entries, search.n_entries);
-        search.before = search.next;
-    } while (all && search.next.first != 0 && found < 50);
+    }
     return found;
 }
 
@@ -237,64 +274,81 @@ static size_t holds(struct bench *bench) {
 static size_t overview(struct bench *bench, int nth) {
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
     run(bench, &stats.operation);
-    return series(bench, nth % 3) + (size_t)stats.dead + plugins(bench);
+    return series(bench, nth % 3) + (size_t)stats.dead + holds(bench);
 }
 
 static size_t newest(struct bench *bench, int nth) {
     (void)nth;
-    return search(bench, (struct inbox_search_filter){0}, false);
+    return search(bench, (struct inbox_search_filter){0});
 }
 
 static size_t by_guid(struct bench *bench, int nth) {
     char guid[60];
     snprintf(guid, sizeof guid, "72d3162e-cc78-11e3-81ab-%lld",
              100000000000LL + 1 + nth * 997 % bench->rows);
-    return search(bench, (struct inbox_search_filter){.guid = guid}, true);
+    return search(bench, (struct inbox_search_filter){.guid = guid});
 }
 
 static size_t by_item(struct bench *bench, int nth) {
     char repository[40];
     long row = 1 + (long)nth * 7907 % bench->rows;
     snprintf(repository, sizeof repository, "Octo/repo%ld", row * 7919 % 500);
-    return search(
-        bench,
-        (struct inbox_search_filter){.repository = repository, .number = row * 104729 % 2000},
-        true);
+    return search(bench, (struct inbox_search_filter){.repository = repository,
+                                                      .number = row * 104729 % 2000});
 }
 
 static size_t by_person(struct bench *bench, int nth) {
     char sender[40];
     snprintf(sender, sizeof sender, "person%d", nth * 31 % 3000);
-    return search(bench, (struct inbox_search_filter){.sender = sender}, true);
+    return search(bench, (struct inbox_search_filter){.sender = sender});
 }
 
 static size_t by_nobody(struct bench *bench, int nth) {
     char sender[40];
     snprintf(sender, sizeof sender, "nobody%d", nth);
-    return search(bench, (struct inbox_search_filter){.sender = sender}, true);
+    return search(bench, (struct inbox_search_filter){.sender = sender});
 }
 
 static size_t by_rare_plugin(struct bench *bench, int nth) {
     (void)nth;
-    return search(bench, (struct inbox_search_filter){.plugin = "rare"}, false);
+    return search(bench, (struct inbox_search_filter){.plugin = "rare"});
 }
 
 static size_t by_reason(struct bench *bench, int nth) {
     char reason[40];
     snprintf(reason, sizeof reason, "responded %d0 ", nth % 60);
-    return search(bench, (struct inbox_search_filter){.reason = reason}, false);
+    return search(bench, (struct inbox_search_filter){.reason = reason});
 }
 
-static size_t by_state(struct bench *bench, int nth) {
-    static const char *const states[] = {"dead", "parked", "queued", "in doubt", "done"};
-    return search(bench, (struct inbox_search_filter){.state = states[nth % 5]}, false);
+static size_t by_dead(struct bench *bench, int nth) {
+    (void)nth;
+    return search(bench, (struct inbox_search_filter){.state = "dead"});
+}
+
+static size_t by_parked(struct bench *bench, int nth) {
+    (void)nth;
+    return search(bench, (struct inbox_search_filter){.state = "parked"});
+}
+
+static size_t by_queued(struct bench *bench, int nth) {
+    (void)nth;
+    return search(bench, (struct inbox_search_filter){.state = "queued"});
+}
+
+static size_t by_in_doubt(struct bench *bench, int nth) {
+    (void)nth;
+    return search(bench, (struct inbox_search_filter){.state = "in doubt"});
+}
+
+static size_t by_done(struct bench *bench, int nth) {
+    (void)nth;
+    return search(bench, (struct inbox_search_filter){.state = "done"});
 }
 
 static size_t by_time(struct bench *bench, int nth) {
     int64_t until_ms = bench->now_ms - (1 + nth % 6) * DAY_MS;
-    return search(bench,
-                  (struct inbox_search_filter){.since_ms = until_ms - DAY_MS, .until_ms = until_ms},
-                  false);
+    return search(
+        bench, (struct inbox_search_filter){.since_ms = until_ms - DAY_MS, .until_ms = until_ms});
 }
 
 static size_t one_delivery(struct bench *bench, int nth) {
@@ -346,16 +400,21 @@ static size_t installations(struct bench *bench, int nth) {
     (void)nth;
     struct inbox_installations list = {.operation = {.kind = INBOX_INSTALLATIONS},
                                        .now_ms = bench->now_ms};
-    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY}};
     run(bench, &list.operation);
-    run(bench, &recovery.operation);
     free(list.rows);
     return list.n_rows;
 }
 
+static size_t recovery(struct bench *bench, int nth) {
+    (void)nth;
+    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY}};
+    run(bench, &recovery.operation);
+    return (size_t)recovery.missing;
+}
+
 static size_t actions(struct bench *bench, int nth) {
     (void)nth;
-    struct inbox_actions actions = {.operation = {.kind = INBOX_ACTIONS}, .most = 100};
+    struct inbox_actions actions = {.operation = {.kind = INBOX_ACTIONS}, .most = 200};
     run(bench, &actions.operation);
     free(actions.actions);
     return actions.n_actions;
@@ -373,13 +432,18 @@ static const struct {
     {"search: nobody", by_nobody},
     {"search: rare plugin", by_rare_plugin},
     {"search: reason", by_reason},
-    {"search: state", by_state},
+    {"search: dead", by_dead},
+    {"search: parked", by_parked},
+    {"search: queued", by_queued},
+    {"search: in doubt", by_in_doubt},
+    {"search: done", by_done},
     {"search: time", by_time},
     {"one delivery", one_delivery},
     {"timeline", timeline},
     {"failures", failures},
     {"plugins", plugins_page},
-    {"installations, recovery", installations},
+    {"installations", installations},
+    {"recovery", recovery},
     {"actions", actions},
 };
 
@@ -390,39 +454,73 @@ static int by_value(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* The processor time of this process, without that of PostgreSQL's server. */
-static double cpu_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void measure(struct bench *bench, size_t page) {
-    double ms[SAMPLES_MAX];
-    size_t found = 0;
-    double cpu_began = cpu_now();
-    for (int i = 0; i < bench->repeat; i++) {
-        double began = bench_now();
-        found += pages[page].function(bench, i);
-        ms[i] = (bench_now() - began) * 1000;
-    }
-    qsort(ms, (size_t)bench->repeat, sizeof *ms, by_value);
-    double median = ms[bench->repeat / 2];
-    bool slow = bench->limit_ms > 0 && median > bench->limit_ms;
-    printf("  %-26s %8.1f %8.1f %8.1f   %zu%s\n", pages[page].name, median, ms[bench->repeat - 1],
-           (cpu_now() - cpu_began) * 1000 / bench->repeat, found / (size_t)bench->repeat,
-           slow ? "   TOO SLOW" : "");
-    fflush(stdout);
-    bench->too_slow = bench->too_slow || slow;
-}
-
 static void open_inbox(struct bench *bench, const char *url, bool tool) {
     struct error err = {.text = ""};
-    int opened = tool ? inbox_open_tool(url, false, &bench->inbox, &err)
+    int opened = tool ? inbox_open_reader(url, &bench->inbox, &err)
                       : inbox_open(url, bench->now_ms, &bench->inbox, &err);
     if (opened < 0) {
         bench_fail("%s", err.text);
     }
+}
+
+/* PostgreSQL plans a statement anew the first times. */
+#define WARM_UP 6
+
+/* Loads a page `times` times, in a session of its own after a warm-up. */
+static struct cost load_page(struct bench *bench, const char *url, size_t page, int times,
+                             double *ms, size_t *found) {
+    struct cost before, after;
+    open_inbox(bench, url, true);
+    for (int i = 0; i < WARM_UP; i++) {
+        (void)pages[page].function(bench, i);
+    }
+    before = bench->server ? cost_postgres_cpu(url) : cost_sqlite();
+    for (int i = 0; i < times; i++) {
+        double began = bench_now();
+        *found += pages[page].function(bench, i);
+        ms[i] = (bench_now() - began) * 1000;
+    }
+    after = bench->server ? cost_postgres_cpu(url) : cost_sqlite();
+    inbox_free(bench->inbox);
+    return (struct cost){.own_cpu_ms = after.own_cpu_ms - before.own_cpu_ms,
+                         .server_cpu_ms = after.server_cpu_ms - before.server_cpu_ms,
+                         .pages = after.pages - before.pages,
+                         .missed = after.missed - before.missed,
+                         .rows = after.rows - before.rows};
+}
+
+static struct cost cost_of_page(struct bench *bench, const char *url, size_t page, double *ms,
+                                size_t *found) {
+    if (!bench->server) {
+        return load_page(bench, url, page, bench->repeat, ms, found);
+    }
+    /* PostgreSQL counts what a session read at its end. So one session only warms up, and the
+     * difference to the other one is what the page cost. */
+    struct cost first = cost_postgres_reads(url);
+    (void)load_page(bench, url, page, 0, ms, found);
+    struct cost second = cost_postgres_reads(url);
+    struct cost cost = load_page(bench, url, page, bench->repeat, ms, found);
+    struct cost third = cost_postgres_reads(url);
+    cost.pages = third.pages - second.pages - (second.pages - first.pages);
+    cost.missed = third.missed - second.missed - (second.missed - first.missed);
+    cost.rows = third.rows - second.rows - (second.rows - first.rows);
+    return cost;
+}
+
+static void measure(struct bench *bench, const char *url, size_t page) {
+    double ms[SAMPLES_MAX];
+    size_t found = 0;
+    int times = bench->repeat;
+    struct cost cost = cost_of_page(bench, url, page, ms, &found);
+    qsort(ms, (size_t)times, sizeof *ms, by_value);
+    double median = ms[times / 2];
+    bool slow = bench->limit_ms > 0 && median > bench->limit_ms;
+    printf("  %-22s %8.1f %8.1f %8.2f %8.2f %8lld %8lld %9lld   %zu%s\n", pages[page].name, median,
+           ms[times - 1], cost.own_cpu_ms / times, cost.server_cpu_ms / times,
+           (long long)(cost.pages / times), (long long)(cost.missed / times),
+           (long long)(cost.rows / times), found / (size_t)times, slow ? "   TOO SLOW" : "");
+    fflush(stdout);
+    bench->too_slow = bench->too_slow || slow;
 }
 
 /* Sums the deliveries as the elected host does. */
@@ -441,26 +539,42 @@ static void digest(struct bench *bench) {
            (bench_now() - began) * 1000 / steps, longest * 1000);
 }
 
-static void bench_store(struct bench *bench, const char *url, const char *sqlite_path) {
-    open_inbox(bench, url, false);
-    inbox_free(bench->inbox);
+static void fill(struct bench *bench, const char *url, const char *sqlite_path) {
     double began = bench_now();
     if (sqlite_path) {
         fill_sqlite(bench, sqlite_path);
     } else {
         fill_postgres(bench);
     }
-    printf("%s, %ld deliveries (filled in %.0f s)\n", sqlite_path ? "SQLite" : "PostgreSQL",
-           bench->rows, bench_now() - began);
+    printf("  filled in %.0f s\n", bench_now() - began);
+    fflush(stdout);
     open_inbox(bench, url, false);
     digest(bench);
     inbox_free(bench->inbox);
-    open_inbox(bench, url, true);
-    printf("  %-26s %8s %8s %8s   %s\n", "page", "median", "longest", "CPU", "found");
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
-        measure(bench, i);
-    }
+}
+
+static void bench_store(struct bench *bench, const char *url, const char *sqlite_path) {
+    bench->server = sqlite_path ? NULL : url;
+    open_inbox(bench, url, false);
     inbox_free(bench->inbox);
+    printf("%s, %ld deliveries\n", sqlite_path ? "SQLite" : "PostgreSQL", bench->rows);
+    if (!bench->keep || !is_filled(bench, sqlite_path)) {
+        fill(bench, url, sqlite_path);
+    }
+    printf("  %-22s %8s %8s %8s %8s %8s %8s %9s   %s\n", "page", "median", "longest", "CPU",
+           "server", "pages", "missed", sqlite_path ? "steps" : "rows", "found");
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (!bench->page || strcmp(bench->page, pages[i].name) == 0) {
+            measure(bench, url, i);
+        }
+    }
+}
+
+static void bench_kept(struct bench *bench) {
+    char path[4300], url[4400];
+    snprintf(path, sizeof path, "%s/bench.db", bench->directory);
+    snprintf(url, sizeof url, "sqlite:%s", path);
+    bench_store(bench, url, path);
 }
 
 static void bench_sqlite(struct bench *bench) {
@@ -485,7 +599,8 @@ static void parse(struct bench *bench, int argc, char **argv) {
     static const struct option known[] = {
         {"rows", required_argument, NULL, 'n'},      {"repeat", required_argument, NULL, 'r'},
         {"directory", required_argument, NULL, 'd'}, {"postgres", required_argument, NULL, 'p'},
-        {"limit", required_argument, NULL, 'l'},     {NULL, 0, NULL, 0}};
+        {"limit", required_argument, NULL, 'l'},     {"keep", no_argument, NULL, 'k'},
+        {"page", required_argument, NULL, 'o'},      {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (option) {
@@ -503,6 +618,12 @@ static void parse(struct bench *bench, int argc, char **argv) {
             break;
         case 'l':
             bench->limit_ms = strtod(optarg, NULL);
+            break;
+        case 'k':
+            bench->keep = true;
+            break;
+        case 'o':
+            bench->page = optarg;
             break;
         default:
             fputs(usage, stderr);
@@ -522,7 +643,12 @@ int main(int argc, char **argv) {
     if (mailbox_init(&bench.mailbox) < 0) {
         bench_fail("cannot make a mailbox");
     }
-    bench_sqlite(&bench);
+    cost_watch_sqlite();
+    if (bench.keep) {
+        bench_kept(&bench);
+    } else {
+        bench_sqlite(&bench);
+    }
     if (bench.postgres) {
         bench_store(&bench, bench.postgres, NULL);
     }

@@ -3,9 +3,11 @@
 #include "inbox/common/console_parts.h"
 
 #include "base/array.h"
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,12 +160,6 @@ static int on_failure(void *context, const struct console_row *row) {
     return 0;
 }
 
-static int on_guid(void *context, const struct console_row *row) {
-    struct inbox_failure_group *group = context;
-    console_copy(row, 0, group->guid, sizeof group->guid);
-    return 1;
-}
-
 static int by_last_seen(const void *a, const void *b) {
     const struct inbox_failure_group *left = a, *right = b;
     return (left->last_ms < right->last_ms) - (left->last_ms > right->last_ms);
@@ -180,12 +176,16 @@ static void cut_groups(struct inbox_failures *failures) {
 }
 
 static int group_runs(struct console_store *store, struct grouping *grouping, struct error *err) {
-    static const enum console_sql parts[] = {CONSOLE_FAILURES_DEAD, CONSOLE_FAILURES_PARKED};
+    static const enum console_sql all[] = {CONSOLE_FAILURES_DEAD, CONSOLE_FAILURES_PARKED};
+    static const enum console_sql of_plugin[] = {CONSOLE_FAILURES_DEAD_OF,
+                                                 CONSOLE_FAILURES_PARKED_OF};
     struct inbox_failures *failures = grouping->failures;
     const struct console_value plugin = console_value_text(failures->plugin);
-    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+    const enum console_sql *parts = failures->plugin ? of_plugin : all;
+    for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
         grouping->runs = 0;
-        if (store->methods->ask(store, parts[i], &plugin, 1, on_failure, grouping, err, WHAT) < 0) {
+        if (store->methods->ask(store, parts[i], &plugin, failures->plugin ? 1 : 0, on_failure,
+                                grouping, err, WHAT) < 0) {
             return -1;
         }
     }
@@ -195,6 +195,47 @@ static int group_runs(struct console_store *store, struct grouping *grouping, st
                  (long long)grouping->deliveries[i]);
     }
     return 0;
+}
+
+/* ---- the last delivery of each group ---- */
+
+/* A number and a comma. */
+#define ID_BYTES 21
+
+struct naming {
+    struct inbox_failures *failures;
+    int64_t deliveries[INBOX_FAILURE_GROUPS_MAX];
+};
+
+/* id, guid. */
+static int on_guid(void *context, const struct console_row *row) {
+    struct naming *naming = context;
+    for (size_t i = 0; i < naming->failures->n_groups; i++) {
+        struct inbox_failure_group *group = &naming->failures->groups[i];
+        if (naming->deliveries[i] == console_number(row, 0)) {
+            console_copy(row, 1, group->guid, sizeof group->guid);
+        }
+    }
+    return 0;
+}
+
+static int name_deliveries(struct console_store *store, struct inbox_failures *failures,
+                           struct error *err) {
+    AUTO_BUFFER struct buffer ids = BUFFER_INIT(INBOX_FAILURE_GROUPS_MAX * ID_BYTES);
+    struct naming naming = {.failures = failures};
+    assert(failures->n_groups <= INBOX_FAILURE_GROUPS_MAX);
+    for (size_t i = 0; i < failures->n_groups; i++) {
+        struct inbox_failure_group *group = &failures->groups[i];
+        naming.deliveries[i] = strtoll(group->guid, NULL, 10);
+        if (buffer_printf(&ids, "%s%s", i > 0 ? "," : "", group->guid) < 0) {
+            return store->methods->no_memory(store, err, WHAT);
+        }
+        group->guid[0] = '\0';
+    }
+    const struct console_value list = console_value_text(ids.data);
+    return failures->n_groups == 0 ? 0
+                                   : store->methods->ask(store, CONSOLE_GUIDS_OF, &list, 1, on_guid,
+                                                         &naming, err, WHAT);
 }
 
 int console_failures(struct console_store *store, struct inbox_failures *failures,
@@ -211,14 +252,7 @@ int console_failures(struct console_store *store, struct inbox_failures *failure
         qsort(failures->groups, failures->n_groups, sizeof *failures->groups, by_last_seen);
     }
     cut_groups(failures);
-    for (size_t i = 0; i < failures->n_groups; i++) {
-        struct inbox_failure_group *group = &failures->groups[i];
-        const struct console_value id = console_value_number(strtoll(group->guid, NULL, 10));
-        if (store->methods->ask(store, CONSOLE_GUID_OF, &id, 1, on_guid, group, err, WHAT) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return name_deliveries(store, failures, err);
 }
 
 void inbox_failures_free(struct inbox_failure_group *groups, size_t n_groups) {

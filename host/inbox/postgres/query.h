@@ -44,8 +44,11 @@ struct postgres_store {
     struct turns turns;
     /* The database has the original bot's table. */
     bool adopted;
-    /* A tool that only reads. */
+    /* A tool, or the console's reader. */
     bool read_only;
+    /* A tool that only reads makes a few lists. The server plans them for their values, as a rare
+     * plugin. Otherwise it makes each plan once. */
+    bool fits_plans;
     /* The server supports NOTIFY. */
     bool notifies;
     /* Runs were queued that this host did not lease: other hosts may be notified. */

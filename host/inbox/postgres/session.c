@@ -156,10 +156,11 @@ int postgres_connect(struct postgres_store *store, int64_t until_ms, struct erro
     if (state > 0) {
         return error_set(err, "connecting: the server has not responded yet");
     }
-    /* A tool that only reads makes a few lists. Their plans fit their values, as a rare plugin. */
-    const char *access = store->read_only
-                             ? "SET default_transaction_read_only = on; SET plan_cache_mode = auto"
-                             : "SET default_transaction_read_only = off";
+    const char *access = store->read_only ? "SET default_transaction_read_only = on"
+                                          : "SET default_transaction_read_only = off";
+    if (store->fits_plans) {
+        access = "SET default_transaction_read_only = on; SET plan_cache_mode = auto";
+    }
     if (state < 0 || check_settings(store, err) < 0 ||
         link_run(store->connection, postgres_settings, LINK_SILENCE_MS, NULL, err,
                  "setting up the session") < 0 ||

@@ -18,9 +18,11 @@
 /* By index for each delivery. Without statistics, for example after a restore, the server would
  * read all runs for some hundred deliveries. */
 #define CONSOLE_LEFT_JOIN_RUNS                                                                     \
-    " LEFT JOIN LATERAL (SELECT plugin, finished_ms FROM runs WHERE delivery = d.id OFFSET 0) AS " \
-    "r"                                                                                            \
-    " ON TRUE"
+    " LEFT JOIN LATERAL (SELECT * FROM runs WHERE delivery = d.id OFFSET 0) AS r ON TRUE"
+#define CONSOLE_JOIN(table, alias, condition)                                                      \
+    " CROSS JOIN LATERAL (SELECT * FROM " table " " alias " WHERE " condition " OFFSET 0) "        \
+    "AS " alias
+#define CONSOLE_AMONG(list) " = ANY(CAST(string_to_array(" list ", ',') AS bigint[]))"
 #define CONSOLE_C " COLLATE \"C\""
 #define CONSOLE_LOWER(text) "lower(" text " COLLATE \"C\")"
 #define CONSOLE_HAS(text, part) "strpos(" text ", " part ") > 0"

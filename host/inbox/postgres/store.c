@@ -483,14 +483,15 @@ static int open_store(struct postgres_store *store, int64_t now_ms, struct error
     return 0;
 }
 
-static int open_url(const char *url, int64_t now_ms, bool read_only, struct store **store,
-                    struct error *err) {
+static int open_url(const char *url, int64_t now_ms, bool read_only, bool fits_plans,
+                    struct store **store, struct error *err) {
     struct postgres_store *made = calloc(1, sizeof *made);
     if (!made) {
         return error_set(err, "opening the inbox: out of memory");
     }
     made->store.methods = &methods;
     made->read_only = read_only;
+    made->fits_plans = fits_plans;
     if (link_target_init(&made->target, url, err) < 0) {
         store_free(&made->store);
         return error_wrap(err, "the inbox");
@@ -505,11 +506,15 @@ static int open_url(const char *url, int64_t now_ms, bool read_only, struct stor
 }
 
 int postgres_open(const char *url, int64_t now_ms, struct store **store, struct error *err) {
-    return open_url(url, now_ms, false, store, err);
+    return open_url(url, now_ms, false, false, store, err);
 }
 
 int postgres_open_tool(const char *url, bool write, struct store **store, struct error *err) {
-    return open_url(url, -1, !write, store, err);
+    return open_url(url, -1, !write, !write, store, err);
+}
+
+int postgres_open_reader(const char *url, struct store **store, struct error *err) {
+    return open_url(url, -1, true, false, store, err);
 }
 
 int postgres_check(const char *url, struct error *err) {

@@ -4,7 +4,10 @@
  * CONSOLE_C, the collation that orders by bytes, and CONSOLE_HAS(text, part), and
  * CONSOLE_LOWER(text), which changes ASCII letters only, as text_to_lower() does.
  * CONSOLE_SORT(order): " ORDER BY order" where a join may change the order of its first table;
- * SQLite's CROSS JOIN keeps it, and would sort all rows. */
+ * SQLite's CROSS JOIN keeps it, and would sort all rows.
+ * CONSOLE_JOIN(table, alias, condition): joins the rows of the table that fit each row so far, by
+ * an index. The server must not join in another order, which would read all deliveries.
+ * CONSOLE_AMONG(list): " IN ..." or the like, of a text of numbers with commas between them. */
 #ifndef SNEK_INBOX_SQL_CONSOLE_H
 #define SNEK_INBOX_SQL_CONSOLE_H
 
@@ -24,10 +27,12 @@
                                CONSOLE_LOWER("r.label"), "$11") ")")
 #define CONSOLE_BY_DELIVERY " ORDER BY d.id DESC, r.plugin" CONSOLE_C
 #define CONSOLE_BETWEEN " d.id > $1 AND d.id < $2" CONSOLE_FILTERS
+#define CONSOLE_RUNS_OF(ids)                                                                       \
+    " FROM (" ids ") AS s" CONSOLE_JOIN("runs", "r", "r.id = s.id")                                \
+        CONSOLE_JOIN("deliveries", "d", "d.id = r.delivery")
 #define CONSOLE_OF_STATE(ids)                                                                      \
-    SHARED_LIST_COLUMNS " FROM (" ids ") AS s CROSS JOIN runs r CROSS JOIN deliveries d"           \
-                        " WHERE r.id = s.id AND d.id = r.delivery"                                 \
-                        " AND" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY " LIMIT $12"
+    SHARED_LIST_COLUMNS CONSOLE_RUNS_OF(ids) " WHERE" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY          \
+                                             " LIMIT $12"
 #define CONSOLE_IDS(index, condition)                                                              \
     "SELECT id FROM runs" CONSOLE_INDEXED(index) " WHERE " condition                               \
                                                  " LIMIT " SQL_DIGITS(CONSOLE_FEW)
@@ -62,13 +67,17 @@
     "SELECT a.at_ms, a.plugin, a.installation, a.sender, a.item, a.method, a.url, a.state,"        \
     " a.status, a.request_id, a.delivery"
 
-/* Runs that failed, of the ids and times `ids`. The index has the plugin. */
-#define CONSOLE_FAILURES(ids)                                                                      \
-    "SELECT r.state, r.plugin, r.label, r.reason, s.at_ms, r.delivery FROM (" ids                  \
-    ") AS s CROSS JOIN runs r WHERE r.id = s.id"
-#define CONSOLE_FAILED(state)                                                                      \
-    " WHERE state = '" state "' AND (CAST($1 AS text) IS NULL OR plugin = $1)"
+/* Runs that failed. Of one plugin, the index has the plugin: only its runs are read. */
 #define CONSOLE_FAILURES_LIMIT " LIMIT " SQL_DIGITS(INBOX_FAILURES_MAX) " + 1"
+#define CONSOLE_FAILURES(index, state, time, order)                                                \
+    "SELECT r.state, r.plugin, r.label, r.reason, r." time                                         \
+    ", r.delivery FROM runs r" CONSOLE_INDEXED(index) " WHERE r.state = '" state                   \
+                                                      "'" order CONSOLE_FAILURES_LIMIT
+#define CONSOLE_FAILURES_OF(index, state, time, order)                                             \
+    "SELECT r.state, r.plugin, r.label, r.reason, r." time                                         \
+    ", r.delivery FROM (SELECT id FROM runs" CONSOLE_INDEXED(                                      \
+        index) " WHERE state = '" state "' AND plugin = $1" order CONSOLE_FAILURES_LIMIT           \
+               ") AS s" CONSOLE_JOIN("runs", "r", "r.id = s.id")
 /* How many runs there are, up to one too many. */
 #define CONSOLE_COUNT_FEW(condition)                                                               \
     "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition                                    \
@@ -89,18 +98,16 @@
 #define CONSOLE_ACTION_COLUMNS "SELECT id, at_ms, who, what, target, result FROM actions"
 
 #define CONSOLE_STATEMENTS(ROW)                                                                                                                                                                                   \
-    ROW(SEARCH_GUID, SHARED_LIST_COLUMNS                                                                                                                                                                          \
-        " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                                                \
-        " WHERE" CONSOLE_BETWEEN " AND d.guid = $12" CONSOLE_BY_DELIVERY " LIMIT $13")                                                                                                                            \
+    ROW(SEARCH_GUID,                                                                                                                                                                                              \
+        SHARED_LIST_COLUMNS " FROM deliveries d" CONSOLE_LEFT_JOIN_RUNS " WHERE" CONSOLE_BETWEEN                                                                                                                  \
+                            " AND d.guid = $12" CONSOLE_BY_DELIVERY " LIMIT $13")                                                                                                                                 \
     ROW(SEARCH_RANGE,                                                                                                                                                                                             \
-        SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                            \
+        SHARED_LIST_COLUMNS " FROM deliveries d" CONSOLE_LEFT_JOIN_RUNS                                                                                                                                           \
                             " WHERE" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY " LIMIT $12")                                                                                                                            \
-    ROW(SEARCH_DEAD,                                                                                                                                                                                              \
-        SHARED_LIST_COLUMNS " FROM (SELECT id, finished_ms " CONSOLE_DEAD_BEFORE SQL_DIGITS(                                                                                                                      \
-            CONSOLE_DEAD_CHUNK) ") AS s CROSS JOIN runs r CROSS JOIN deliveries d WHERE r.id = "                                                                                                                  \
-                                "s.id AND d.id = "                                                                                                                                                                \
-                                "r.delivery" CONSOLE_FILTERS CONSOLE_SORT(                                                                                                                                        \
-                                    "s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                                \
+    ROW(SEARCH_DEAD, SHARED_LIST_COLUMNS CONSOLE_RUNS_OF(                                                                                                                                                         \
+                         "SELECT id, finished_ms " CONSOLE_DEAD_BEFORE SQL_DIGITS(                                                                                                                                \
+                             CONSOLE_DEAD_CHUNK)) " WHERE TRUE" CONSOLE_FILTERS                                                                                                                                   \
+                         CONSOLE_SORT("s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                              \
     ROW(SEARCH_DEAD_END, "SELECT finished_ms, id " CONSOLE_DEAD_BEFORE                                                                                                                                            \
                          "1 OFFSET " SQL_DIGITS(CONSOLE_DEAD_CHUNK) " - 1")                                                                                                                                       \
     ROW(SEARCH_QUEUED, CONSOLE_SHOWN(SQL_SHOWN_QUEUED("r.id")))                                                                                                                                                   \
@@ -110,10 +117,10 @@
     ROW(SEARCH_PARKED, CONSOLE_STATE("runs_parked", "parked"))                                                                                                                                                    \
     ROW(SEARCH_WAITING, CONSOLE_OF_STATE(CONSOLE_IDS("runs_waiting", SQL_WAITING)))                                                                                                                               \
     ROW(SEARCH_IN_DOUBT,                                                                                                                                                                                          \
-        CONSOLE_OF_STATE("SELECT r.id FROM (SELECT DISTINCT run FROM (SELECT run FROM journal"                                                                                                                    \
-                         " WHERE state = 'intended' LIMIT " SQL_DIGITS(                                                                                                                                           \
-                             CONSOLE_FEW) ") AS j) AS i CROSS JOIN runs r"                                                                                                                                        \
-                                          " WHERE r.id = i.run AND r.state <> 'running'"))                                                                                                                        \
+        CONSOLE_OF_STATE(                                                                                                                                                                                         \
+            "SELECT r.id FROM (SELECT DISTINCT run FROM (SELECT run FROM journal WHERE state = "                                                                                                                  \
+            "'intended' LIMIT " SQL_DIGITS(CONSOLE_FEW) ") AS j) AS i" CONSOLE_JOIN(                                                                                                                              \
+                "runs", "r", "r.id = i.run") " WHERE r.state <> 'running'"))                                                                                                                                      \
     ROW(COUNT_QUEUED, CONSOLE_COUNT_SHOWN(SQL_SHOWN_QUEUED("1")))                                                                                                                                                 \
     ROW(COUNT_BLOCKED, CONSOLE_COUNT_FEW("state = 'blocked'"))                                                                                                                                                    \
     ROW(COUNT_HELD, CONSOLE_COUNT_SHOWN(SQL_SHOWN_HELD("1")))                                                                                                                                                     \
@@ -133,7 +140,7 @@
                 CONSOLE_BIT("$11") CONSOLE_BIT("$12") CONSOLE_BIT("$13") CONSOLE_BIT("$14")                                                                                                                       \
                     CONSOLE_BIT("$15") CONSOLE_BIT("$16") CONSOLE_BIT(                                                                                                                                            \
                         "$17") " ORDER BY first_id DESC LIMIT " SQL_DIGITS(CONSOLE_PARTS))                                                                                                                        \
-    ROW(SHOW_RUNS, SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                 \
+    ROW(SHOW_RUNS, SHARED_LIST_COLUMNS " FROM deliveries d" CONSOLE_LEFT_JOIN_RUNS                                                                                                                                \
                                        " WHERE d.guid = $1 ORDER BY r.plugin" CONSOLE_C)                                                                                                                          \
     ROW(SHOW_REQUESTS,                                                                                                                                                                                            \
         "SELECT j.run, j.kind, j.state, j.dry, j.at_ms, j.method, j.url, j.status,"                                                                                                                               \
@@ -149,18 +156,17 @@
         " FROM audit a WHERE a.delivery = $1 ORDER BY a.id LIMIT " SQL_DIGITS(                                                                                                                                    \
             INBOX_SHOWN_MAX) " + 1")                                                                                                                                                                              \
     ROW(TIMELINE_EFFECTS,                                                                                                                                                                                         \
-        CONSOLE_AUDIT_PLUGINS " " CONSOLE_AUDIT_COLUMNS " FROM p CROSS JOIN audit a"                                                                                                                              \
-                              " WHERE a.plugin = p.plugin AND a.item = $1"                                                                                                                                        \
-                              " AND a.item <> '' AND a.counts"                                                                                                                                                    \
-                              " ORDER BY a.at_ms DESC LIMIT " SQL_DIGITS(INBOX_SHOWN_MAX))                                                                                                                        \
-    ROW(FAILURES_DEAD,                                                                                                                                                                                            \
-        CONSOLE_FAILURES(                                                                                                                                                                                         \
-            "SELECT id, finished_ms AS at_ms FROM runs" CONSOLE_INDEXED("runs_dead")                                                                                                                              \
-                CONSOLE_FAILED(                                                                                                                                                                                   \
-                    "dead") " ORDER BY finished_ms DESC, id DESC" CONSOLE_FAILURES_LIMIT))                                                                                                                        \
-    ROW(FAILURES_PARKED, CONSOLE_FAILURES("SELECT id, due_ms AS at_ms FROM runs" CONSOLE_INDEXED(                                                                                                                 \
-                             "runs_parked") CONSOLE_FAILED("parked") CONSOLE_FAILURES_LIMIT))                                                                                                                     \
-    ROW(GUID_OF, "SELECT guid FROM deliveries WHERE id = $1")                                                                                                                                                     \
+        CONSOLE_AUDIT_PLUGINS " " CONSOLE_AUDIT_COLUMNS " FROM p" CONSOLE_JOIN(                                                                                                                                   \
+            "audit", "a",                                                                                                                                                                                         \
+            "a.plugin = p.plugin AND a.item = $1 AND a.item <> '' AND "                                                                                                                                           \
+            "a.counts") " ORDER BY a.at_ms DESC LIMIT " SQL_DIGITS(INBOX_SHOWN_MAX))                                                                                                                              \
+    ROW(FAILURES_DEAD, CONSOLE_FAILURES("runs_dead", "dead", "finished_ms",                                                                                                                                       \
+                                        " ORDER BY finished_ms DESC, id DESC"))                                                                                                                                   \
+    ROW(FAILURES_PARKED, CONSOLE_FAILURES("runs_parked", "parked", "due_ms", ""))                                                                                                                                 \
+    ROW(FAILURES_DEAD_OF, CONSOLE_FAILURES_OF("runs_dead", "dead", "finished_ms",                                                                                                                                 \
+                                              " ORDER BY finished_ms DESC, id DESC"))                                                                                                                             \
+    ROW(FAILURES_PARKED_OF, CONSOLE_FAILURES_OF("runs_parked", "parked", "due_ms", ""))                                                                                                                           \
+    ROW(GUIDS_OF, "SELECT id, guid FROM deliveries WHERE id" CONSOLE_AMONG("$1"))                                                                                                                                 \
     ROW(SERIES_PLACE, "SELECT last_id, received_ms FROM series_place WHERE only_row = 1")                                                                                                                         \
     ROW(SERIES_PLACE_MOVE, "INSERT INTO series_place (only_row, last_id, received_ms) VALUES (1, "                                                                                                                \
                            "$1, $2) ON CONFLICT (only_row) DO UPDATE SET last_id = "                                                                                                                              \

@@ -12,6 +12,8 @@
 #define CONSOLE_C ""
 #define CONSOLE_LEFT_JOIN_RUNS " LEFT JOIN runs r ON r.delivery = d.id"
 #define CONSOLE_SORT(order) ""
+#define CONSOLE_JOIN(table, alias, condition) " CROSS JOIN " table " " alias " ON " condition
+#define CONSOLE_AMONG(list) " IN (SELECT value FROM json_each('[' || " list " || ']'))"
 #define CONSOLE_LOWER(text) "lower(" text ")"
 #define CONSOLE_HAS(text, part) "instr(" text ", " part ") > 0"
 

@@ -93,3 +93,21 @@ request = "GET /repos/others/den/topics"
 """ + client_step("GET /repos/others/den/topics", requests='["GET /repos/others/den/topics"]')
     outcome = play(text, plugin="client")
     assert "-> 404 (scripted) Not Found" in outcome.text, outcome.text
+
+
+# GitHub's documentation has these names; its description of the API lacks them.
+ONLY_DOCUMENTED = {
+    "actions_variables", "artifact_metadata", "attestations", "codespaces_secrets", "discussions",
+    "merge_queues", "organization_actions_variables", "organization_dependabot_secrets",
+    "repository_advisories"}
+
+
+def test_the_names_and_levels_are_those_of_githubs_description(fake):
+    whole = pathlib.Path(MODULES) / "@octokit/openapi/generated/api.github.com.json"
+    schema = json.loads(whole.read_text(encoding="utf-8"))["components"]["schemas"]["app-permissions"]
+    described = {name: sorted(one["enum"]) for name, one in schema["properties"].items()}
+    ours = {name: sorted(levels) for name, levels in snek.request(
+        "GET", f"{fake.url}/_fake/permissions").json.items()}
+    assert len(described) > 40
+    assert {name: levels for name, levels in described.items() if ours.get(name) != levels} == {}
+    assert set(ours) - set(described) == ONLY_DOCUMENTED

@@ -4,6 +4,7 @@
 import pathlib
 import re
 import subprocess
+import xml.etree.ElementTree
 
 import pytest
 
@@ -339,3 +340,32 @@ def test_without_a_scenario_or_with_a_wrong_option_the_status_is_64():
     assert subprocess.run([program, "run"], capture_output=True).returncode == 64
     assert subprocess.run([program, "run", "--nope"], capture_output=True).returncode == 64
     assert subprocess.run([program, "run", "--help"], capture_output=True).returncode == 0
+
+
+def test_the_results_are_written_as_junit(play, tmp_path):
+    good = """
+[[step]]
+name = "nothing & <all>"
+deliver = "ping"
+result = "none"
+"""
+    bad = """
+[[step]]
+name = "a comment"
+deliver = "ping"
+result = "none"
+requests = ["POST /x"]
+"""
+    file = tmp_path / "results.xml"
+    assert play(good, "--junit", file).status == 0
+    [suite] = xml.etree.ElementTree.parse(file).getroot()
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("it.toml", "2", "0")
+    assert [case.get("name") for case in suite] == ["nothing & <all>", "and nothing else"]
+    assert all(float(case.get("time")) >= 0 and len(case) == 0 for case in suite)
+    assert play(bad, "--junit", file, name="bad.toml").status == 1
+    [suite] = xml.etree.ElementTree.parse(file).getroot()
+    assert (suite.get("name"), suite.get("failures")) == ("bad.toml", "1")
+    [[failure]] = suite
+    assert "POST /x" in failure.text and failure.get("message") in failure.text
+    outcome = play(good, "--junit", tmp_path / "none" / "results.xml")
+    assert outcome.status == 73 and "--junit: cannot write" in outcome.errors

@@ -7,6 +7,7 @@
 #include "fake/graphql_schema.h"
 #include "fake/payloads.h"
 #include "fake/permission_rules.h"
+#include "fake/permissions.h"
 #include "fake/rate_limits.h"
 #include "fake/requests.h"
 #include "fake/response.h"
@@ -230,6 +231,10 @@ static void get_permission(struct http_exchange *exchange) {
                            need.level));
 }
 
+static void get_permissions(struct http_exchange *exchange) {
+    respond_json(exchange, 200, permissions_list());
+}
+
 static void build_payload(struct http_exchange *exchange, json_t *body) {
     const char *name = text_of(body, "name");
     struct error err = {0};
@@ -263,6 +268,7 @@ static const struct {
                 {"DELETE", "/_fake/fail", delete_failures},
                 {"POST", "/_fake/release", post_release},
                 {"GET", "/_fake/permission", get_permission},
+                {"GET", "/_fake/permissions", get_permissions},
                 {"GET", "/_fake/graphql", get_graphql},
                 {"POST", "/_fake/payload", post_build},
                 {"GET", "/_fake/tokens", get_tokens},
@@ -284,13 +290,13 @@ void control_exchange(struct http_exchange *exchange) {
             return;
         }
     }
-    respond_json(
-        exchange, 404,
-        json_pack("{s:s}", "message",
-                  "/_fake/ has requests, state, fail, release, permission, graphql, payload, "
-                  "tokens, "
-                  "tokens/expire, "
-                  "app, deliver, deliveries, deliveries/age, deliveries/payload, "
-                  "deliveries/redeliver, settings; their "
-                  "methods are in fake-github.md"));
+    respond_json(exchange, 404,
+                 json_pack("{s:s}", "message",
+                           "/_fake/ has requests, state, fail, release, permission, permissions, "
+                           "graphql, payload, "
+                           "tokens, "
+                           "tokens/expire, "
+                           "app, deliver, deliveries, deliveries/age, deliveries/payload, "
+                           "deliveries/redeliver, settings; their "
+                           "methods are in fake-github.md"));
 }

@@ -100,6 +100,21 @@ static unsigned level_bit(const char *level) {
     return strcmp(level, "admin") == 0 ? ADMIN : 0;
 }
 
+json_t *permissions_list(void) {
+    static const char *const levels[] = {"read", "write", "admin"};
+    json_t *all = json_object();
+    for (size_t i = 0; i < sizeof permissions / sizeof *permissions; i++) {
+        json_t *list = json_array();
+        for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
+            if (permissions[i].levels & level_bit(levels[k])) {
+                json_array_append_new(list, json_string(levels[k]));
+            }
+        }
+        json_object_set_new(all, permissions[i].name, list);
+    }
+    return all;
+}
+
 bool permission_exists(const char *name) {
     return find(name) != NULL;
 }

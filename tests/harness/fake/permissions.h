@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+/* All names with their levels, new. */
+json_t *permissions_list(void);
 bool permission_exists(const char *name);
 /* Does the permission have this level? */
 bool permission_has_level(const char *name, const char *level);

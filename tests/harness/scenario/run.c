@@ -3,6 +3,7 @@
  */
 #include "scenario/run.h"
 
+#include "scenario/junit.h"
 #include "scenario/request.h"
 #include "scenario/step_runner.h"
 
@@ -32,19 +33,23 @@ static const char help[] =
     "  --plugins FOLDER     look for plugins without a / in their name here first, before the\n"
     "                       installed ones; may be given several times\n"
     "  --timeout SECONDS    for each step (default: timeout_s of the scenario, else 30)\n"
+    "  --junit FILE         write the results to FILE too, in JUnit's XML\n"
     "  --keep               leave the folder of logs, configuration and store, and name it\n"
     "  --snekomatic FILE    the host's program (default: the one that is installed beside this)\n"
     "  --payloads FOLDER    the bundled payloads (default: the installed ones)\n"
     "  --help               this text\n"
     "\n"
     "Exit status: 0 all is as expected; 1 something differs; 64 wrong usage; 69 a part is\n"
-    "missing.\n";
+    "missing; 73 a file cannot be written.\n";
 
 struct session {
     struct environment_options options;
     char *self, *snekomatic, *payloads;
     char root[PATH_MAX];
     bool keep, failed;
+    /* Borrowed; NULL: no file. */
+    const char *junit_file;
+    struct junit junit;
     /* 0: the option is not given. */
     int64_t timeout_ms;
     unsigned count, environments;
@@ -62,6 +67,7 @@ static int usage(const char *problem, const char *detail) {
 static int parse(int argc, char *argv[], struct session *session) {
     static const struct option known[] = {{"plugins", required_argument, NULL, 'p'},
                                           {"timeout", required_argument, NULL, 't'},
+                                          {"junit", required_argument, NULL, 'j'},
                                           {"keep", no_argument, NULL, 'k'},
                                           {"snekomatic", required_argument, NULL, 's'},
                                           {"payloads", required_argument, NULL, 'l'},
@@ -81,6 +87,9 @@ static int parse(int argc, char *argv[], struct session *session) {
             if (session->timeout_ms <= 0) {
                 return usage("--timeout wants a number of seconds, not ", optarg);
             }
+            break;
+        case 'j':
+            session->junit_file = optarg;
             break;
         case 'k':
             session->keep = true;
@@ -174,26 +183,24 @@ static void comment(const char *text, size_t bytes) {
 }
 
 /* The scenario failed before its first step: prints why, on both outputs. */
-static void show_problem(const char *file, const char *text) {
+static void show_problem(struct session *session, const char *file, const char *text) {
+    junit_explain(&session->junit, text, strlen(text));
     comment(text, strlen(text));
     if (!outputs_are_one()) {
         fprintf(stderr, "%s:\n%s\n", file, text);
     }
 }
 
-__attribute__((format(printf, 3, 4))) static void report(struct session *session, bool good,
-                                                         const char *format, ...) {
+static void report(struct session *session, bool good, const char *file, const char *step) {
     char name[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
-    va_end(args);
+    snprintf(name, sizeof name, "%s: %s", file, step);
     for (char *at = name; *at; at++) {
         *at = *at == '#' || *at == '\n' ? ' ' : *at; /* TAP's own signs */
     }
     printf("%sok %u - %s\n", good ? "" : "not ", ++session->count, name);
     fflush(stdout);
     session->failed |= !good;
+    junit_add(&session->junit, file, step, good);
 }
 
 static bool is_relevant(const struct step_runner *runner, const char *line, size_t bytes) {
@@ -250,10 +257,11 @@ static void show_repeat(const struct session *session, const char *file) {
     printf("%s %s\n", session->keep ? "" : " --keep", file);
 }
 
-static void show_failure(const struct session *session, const struct step_runner *runner,
+static void show_failure(struct session *session, const struct step_runner *runner,
                          const struct differences *differences) {
     const char *text = differences->text.data ? differences->text.data : "";
     comment(text, differences->text.bytes);
+    junit_explain(&session->junit, text, differences->text.bytes);
     if (!outputs_are_one()) {
         fprintf(stderr, "%s:\n%.*s", runner->environment->scenario->file,
                 (int)differences->text.bytes, text);
@@ -304,7 +312,7 @@ static void play(struct session *session, struct environment *environment) {
         char name[256] = "";
         name_step(step, i + 1, name, sizeof name);
         good = step_runner_perform(&runner, step, &differences);
-        report(session, good, "%s: %s", file, name);
+        report(session, good, file, name);
         if (!good) {
             show_failure(session, &runner, &differences);
             break;
@@ -312,7 +320,7 @@ static void play(struct session *session, struct environment *environment) {
     }
     if (good) {
         good = step_runner_end(&runner, &differences);
-        report(session, good, "%s: and nothing else", file);
+        report(session, good, file, "and nothing else");
         if (!good) {
             show_failure(session, &runner, &differences);
         }
@@ -323,8 +331,8 @@ static void play(struct session *session, struct environment *environment) {
 
 static void report_failed_start(struct session *session, struct environment *environment,
                                 const struct error *err) {
-    report(session, false, "%s: the host starts", short_name(environment->scenario->file));
-    show_problem(environment->scenario->file, err->text);
+    report(session, false, short_name(environment->scenario->file), "the host starts");
+    show_problem(session, environment->scenario->file, err->text);
     struct step_runner all = {.environment = environment};
     if (environment->host_lines.fd >= 0) {
         lines_read(&environment->host_lines);
@@ -344,25 +352,26 @@ static void verify_rejection(struct session *session, struct environment *enviro
         lines_read(&environment->host_lines);
     }
     bool good = !started && verify_is_logged(&all, pattern);
-    report(session, good, "%s: the host does not start", file);
+    report(session, good, file, "the host does not start");
     if (!good) {
         char problem[512] = "the host started";
         if (!started) {
             snprintf(problem, sizeof problem, "no line of its log matches \"%s\"", pattern);
         }
-        show_problem(environment->scenario->file, problem);
+        show_problem(session, environment->scenario->file, problem);
         show_log(&all, !outputs_are_one());
         show_repeat(session, environment->scenario->file);
     }
 }
 
 static void run_one(struct session *session, const char *file) {
+    junit_begin(&session->junit);
     struct scenario scenario = {0};
     struct environment environment;
     struct error err = {.text = ""};
     if (scenario_read(file, &scenario, &err) < 0) {
-        report(session, false, "%s: it is a scenario", short_name(file));
-        show_problem(file, err.text);
+        report(session, false, short_name(file), "it is a scenario");
+        show_problem(session, file, err.text);
         return;
     }
     json_t *timeout_s = json_object_get(scenario.root, "timeout_s");
@@ -387,8 +396,20 @@ static void run_one(struct session *session, const char *file) {
     scenario_finish(&scenario);
 }
 
+/* The exit status. */
+static int end_session(struct session *session) {
+    struct error err;
+    printf("1..%u\n", session->count);
+    if (session->junit_file && junit_write(&session->junit, session->junit_file, &err) < 0) {
+        fprintf(stderr, "snekomatic-test run: --junit: %s\n", err.text);
+        return EX_CANTCREAT;
+    }
+    return session->failed ? 1 : EX_OK;
+}
+
 int scenario_run(int argc, char *argv[]) {
     struct session session = {0};
+    junit_init(&session.junit);
     int status = parse(argc, argv, &session);
     status = status < 0 ? find_parts(&session) : status;
     status = status < 0 ? make_root(&session) : status;
@@ -397,12 +418,12 @@ int scenario_run(int argc, char *argv[]) {
         for (int i = session.n_options; i < argc && !environment_interrupted(); i++) {
             run_one(&session, argv[i]);
         }
-        printf("1..%u\n", session.count);
-        status = session.failed ? 1 : EX_OK;
+        status = end_session(&session);
     }
     if (*session.root && !session.keep) {
         nftw(session.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     }
+    junit_finish(&session.junit);
     free(session.self);
     free(session.snekomatic);
     free(session.payloads);

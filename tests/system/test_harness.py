@@ -369,3 +369,51 @@ requests = ["POST /x"]
     assert "POST /x" in failure.text and failure.get("message") in failure.text
     outcome = play(good, "--junit", tmp_path / "none" / "results.xml")
     assert outcome.status == 73 and "--junit: cannot write" in outcome.errors
+
+
+RECORDED = """# a comment
+
+[[step]]
+name = "a merge" # with a comment
+deliver = "pull_request.closed.merged"
+
+# The label comes next.
+[[step]]
+deliver = "issues.opened"
+[step.change]
+"issue.body" = '''
+[no header]
+'''
+
+[[step]]
+name = "it has one"
+deliver = "ping"
+result = "none"
+"""
+
+
+def test_the_first_expectations_are_recorded(play, tmp_path):
+    assert play(RECORDED).status == 1
+    outcome = play(RECORDED, "--record")
+    assert outcome.status == 0 and "recorded the expectations of 2 steps in" in outcome.text, outcome.text
+    recorded = (tmp_path / "it.toml").read_text(encoding="utf-8")
+    head = 'plugin = "invite"\n'
+    assert recorded.startswith(head) and recorded == head + RECORDED.replace(
+        'deliver = "pull_request.closed.merged"\n', f"""deliver = "pull_request.closed.merged"
+requests = [
+    "GET {MEMBERSHIP} -> 404",
+    "PUT {MEMBERSHIP}",
+    "POST {WELCOME}",
+]
+""").replace('deliver = "issues.opened"\n', 'deliver = "issues.opened"\nresult = "none"\n')
+    assert play(recorded.removeprefix(head)).status == 0
+    assert play(recorded.removeprefix(head), "--record").status == 0
+    assert (tmp_path / "it.toml").read_text(encoding="utf-8") == recorded
+
+
+def test_steps_in_one_line_are_not_recorded(play, tmp_path):
+    text = """step = [{ deliver = "pull_request.closed.merged" }]\n"""
+    outcome = play(text, "--record")
+    assert outcome.status == 1 and "its steps are not all [[step]] tables" in outcome.text
+    assert (tmp_path / "it.toml").read_text(encoding="utf-8").endswith(text)
+    assert [file.name for file in tmp_path.iterdir()] == ["it.toml"]

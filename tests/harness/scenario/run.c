@@ -4,6 +4,7 @@
 #include "scenario/run.h"
 
 #include "scenario/junit.h"
+#include "scenario/record.h"
 #include "scenario/request.h"
 #include "scenario/step_runner.h"
 
@@ -34,6 +35,8 @@ static const char help[] =
     "                       installed ones; may be given several times\n"
     "  --timeout SECONDS    for each step (default: timeout_s of the scenario, else 30)\n"
     "  --junit FILE         write the results to FILE too, in JUnit's XML\n"
+    "  --record             write what comes in steps without expectations into the scenario's\n"
+    "                       file, as their expectations\n"
     "  --keep               leave the folder of logs, configuration and store, and name it\n"
     "  --snekomatic FILE    the host's program (default: the one that is installed beside this)\n"
     "  --payloads FOLDER    the bundled payloads (default: the installed ones)\n"
@@ -68,6 +71,7 @@ static int parse(int argc, char *argv[], struct session *session) {
     static const struct option known[] = {{"plugins", required_argument, NULL, 'p'},
                                           {"timeout", required_argument, NULL, 't'},
                                           {"junit", required_argument, NULL, 'j'},
+                                          {"record", no_argument, NULL, 'r'},
                                           {"keep", no_argument, NULL, 'k'},
                                           {"snekomatic", required_argument, NULL, 's'},
                                           {"payloads", required_argument, NULL, 'l'},
@@ -90,6 +94,9 @@ static int parse(int argc, char *argv[], struct session *session) {
             break;
         case 'j':
             session->junit_file = optarg;
+            break;
+        case 'r':
+            options->record = true;
             break;
         case 'k':
             session->keep = true;
@@ -296,6 +303,24 @@ static void name_step(const json_t *step, size_t number, char *out, size_t bytes
     }
 }
 
+/* Writes the recorded expectations into the file, if there are any. */
+static void write_record(struct session *session, const struct step_runner *runner) {
+    const char *file = runner->environment->scenario->file;
+    struct error err;
+    size_t i, count = 0;
+    json_t *lines;
+    json_array_foreach(runner->recorded, i, lines) {
+        count += json_is_string(lines);
+    }
+    if (count > 0 && record_write(file, runner->recorded, &err) < 0) {
+        report(session, false, short_name(file), "the expectations are recorded");
+        show_problem(session, file, err.text);
+    } else if (count > 0) {
+        printf("# recorded the expectations of %zu step%s in %s\n", count, count == 1 ? "" : "s",
+               file);
+    }
+}
+
 static void play(struct session *session, struct environment *environment) {
     const char *file = short_name(environment->scenario->file);
     struct differences differences = {BUFFER_INIT(DIFFERENCES_BYTES_MAX)};
@@ -324,6 +349,9 @@ static void play(struct session *session, struct environment *environment) {
         if (!good) {
             show_failure(session, &runner, &differences);
         }
+    }
+    if (session->options.record) {
+        write_record(session, &runner);
     }
     buffer_finish(&differences.text);
     step_runner_finish(&runner);

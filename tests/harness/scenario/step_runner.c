@@ -4,6 +4,7 @@
 #include "scenario/step_runner.h"
 
 #include "fake/request_pattern.h"
+#include "scenario/record.h"
 #include "scenario/request.h"
 
 #include "base/clock.h"
@@ -17,9 +18,11 @@
 /* The step itself releases a response that is held. */
 #define HELD_RESPONSE_MS 600000
 #define WAIT_REQUESTS_MS 5000
+#define IGNORED_BYTES_MAX (1u << 20)
 
 void step_runner_init(struct step_runner *runner, struct environment *environment) {
     *runner = (struct step_runner){.environment = environment,
+                                   .recorded = json_array(),
                                    .waiting = calloc(STEP_RUNS_MAX, sizeof *runner->waiting),
                                    .outcomes = calloc(STEP_RUNS_MAX, sizeof *runner->outcomes)};
     TAILQ_INIT(&runner->deliveries);
@@ -34,6 +37,7 @@ void step_runner_finish(struct step_runner *runner) {
     free(runner->waiting);
     free(runner->outcomes);
     json_decref(runner->requests);
+    json_decref(runner->recorded);
 }
 
 static const char *text(const json_t *object, const char *key) {
@@ -568,6 +572,14 @@ static void begin(struct step_runner *runner, const json_t *step) {
     runner->requests = NULL;
 }
 
+/* The comparison takes the requests, too; its differences are what is recorded. */
+static void record(struct step_runner *runner) {
+    struct differences ignored = {BUFFER_INIT(IGNORED_BYTES_MAX)};
+    verify_step(runner, &ignored);
+    buffer_finish(&ignored.text);
+    json_array_append_new(runner->recorded, record_step(runner));
+}
+
 bool step_runner_perform(struct step_runner *runner, const json_t *step,
                          struct differences *differences) {
     struct error err = {.text = ""};
@@ -579,6 +591,11 @@ bool step_runner_perform(struct step_runner *runner, const json_t *step,
         step_runner_take_requests(runner, &err);
         return false;
     }
+    if (runner->environment->options->record && record_wants(step)) {
+        record(runner);
+        return true;
+    }
+    json_array_append_new(runner->recorded, json_null());
     verify_step(runner, differences);
     return differences->text.bytes == 0;
 }

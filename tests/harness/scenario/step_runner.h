@@ -60,6 +60,8 @@ struct step_runner {
     size_t runs_wanted;
     /* The requests of plugins that came; NULL until the fake was asked. */
     json_t *requests;
+    /* The lines of TOML for each step so far, or null, when expectations are recorded. */
+    json_t *recorded;
 };
 
 void step_runner_init(struct step_runner *runner, struct environment *environment);

@@ -235,7 +235,7 @@ static enum denial denial_of(const struct token *token, const struct http_transf
 static void explain_permissions(const struct token *token, const struct http_transfer *transfer,
                                 const struct token_waiter *waiter, const char *where,
                                 struct error *err) {
-    static const char fix[] = "to the app's settings at GitHub (Permissions & events), then let an "
+    static const char fix[] = "to the App's settings at GitHub (Permissions & events), then let an "
                               "owner accept";
     bool known = token->lacking && *token->lacking;
     const char *plugin = waiter->plugin ? waiter->plugin : "?";
@@ -247,14 +247,14 @@ static void explain_permissions(const struct token *token, const struct http_tra
         error_set(
             err,
             "installation %s does not grant plugin %s the permission%s %s: add %s %s %s where "
-            "the app is installed (%s)",
+            "the App is installed (%s)",
             where, plugin, one ? "" : "s", shown, one ? "it" : "them", fix, one ? "it" : "them",
             transfer->error.text);
     } else {
         error_set(
             err,
             "plugin %s declares the permissions %s, which installation %s does not grant: add "
-            "them %s them where the app is installed (%s)",
+            "them %s them where the App is installed (%s)",
             plugin, shown, where, fix, transfer->error.text);
     }
 }

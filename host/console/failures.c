@@ -46,6 +46,10 @@ static void put_group(struct console_task *task, const struct inbox_failure_grou
         http_page_put(page, "<strong>%s</strong>: ", group->label);
     }
     view_long_text(page, *group->reason ? group->reason : "without a reason");
+    if (strcmp(group->reason, group->last_reason) != 0) {
+        http_page_html(page, "</p>\n<p class=\"soft\">The last one: ");
+        view_long_text(page, group->last_reason);
+    }
     http_page_html(page, "</p>\n<p class=\"soft\">First ");
     view_time(page, group->first_ms, task->now_ms);
     http_page_html(page, ", last ");
@@ -80,7 +84,7 @@ static void put_page(struct console_task *task, const struct inbox_failures *fai
     }
     if (masked) {
         http_page_html(page, "<p class=\"hint\">A “#” in a reason stands for numbers and ids that "
-                             "differ from run to run. The page of a delivery has them.</p>\n");
+                             "differ from run to run.</p>\n");
     }
     view_end(page);
 }
@@ -96,6 +100,7 @@ static void put_json(struct console_task *task, const struct inbox_failures *fai
         view_json_text(json, "state", group->state);
         view_json_text(json, "label", group->label);
         view_json_text(json, "reason", group->reason);
+        view_json_text(json, "last_reason", group->last_reason);
         view_json_number(json, "runs", group->runs);
         view_json_time(json, "first", group->first_ms);
         view_json_time(json, "last", group->last_ms);

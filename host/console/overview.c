@@ -125,7 +125,7 @@ static void put_numbers(struct console_task *task, const struct inbox_stats *sta
     http_page_html(page, "<h2 id=\"runs\">Runs</h2>\n<ul class=\"numbers\">\n");
     put_number(page, "queued", stats->queued, "due now or later");
     put_number(page, "running", stats->running, "in a worker");
-    put_number(page, "blocked", stats->blocked, "wait for an earlier run of the same order");
+    put_number(page, "blocked", stats->blocked, "wait for an earlier run that must end first");
     put_number(page, "waiting", stats->waiting, "their handler asked to wait");
     put_number(page, "held", stats->held, "under a pause, a quarantine or a stopped loop");
     put_number(page, "parked", stats->parked, "wait for a permission");

@@ -206,9 +206,8 @@ static void put_request(struct buffer *page, const struct step *step, const char
     put_reason(page, request->message, of_run);
 }
 
-/* The run's reason is that of its last attempt. */
 static void put_attempt(struct buffer *page, const struct inbox_shown_attempt *attempt,
-                        const struct inbox_entry *run) {
+                        const char *of_run) {
     static const struct {
         const char *how, *shown;
     } words[] = {{"retry", "to be retried"}, {"wait", "waiting"}, {"park", "parked"}};
@@ -218,7 +217,7 @@ static void put_attempt(struct buffer *page, const struct inbox_shown_attempt *a
     }
     http_page_put(page, "attempt %lld ended: ", (long long)attempt->attempt);
     view_state(page, shown);
-    put_reason(page, attempt->reason, attempt->attempt == run->attempt ? run->reason : "");
+    put_reason(page, attempt->reason, of_run);
 }
 
 /* The time from one step to the next, drawn on the time of all steps. */
@@ -230,6 +229,16 @@ static void put_bar(struct buffer *page, int64_t from_ms, int64_t to_ms, int64_t
                   "aria-hidden=\"true\"><rect x=\"%lld\" y=\"1\" width=\"%lld\" height=\"6\" "
                   "rx=\"1\"/></svg>",
                   BAR_WIDTH + 2, (long long)start, (long long)(width > 0 ? width : 2));
+}
+
+/* The reason of the run is that of its last attempt. */
+static bool has_later_attempt(const struct steps *steps, size_t index) {
+    for (size_t i = index + 1; i < steps->count; i++) {
+        if (steps->all[i].attempt) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void put_step(struct buffer *page, const struct steps *steps, size_t index,
@@ -246,7 +255,7 @@ static void put_step(struct buffer *page, const struct steps *steps, size_t inde
     if (step->request) {
         put_request(page, step, run->reason);
     } else if (step->attempt) {
-        put_attempt(page, step->attempt, run);
+        put_attempt(page, step->attempt, has_later_attempt(steps, index) ? "" : run->reason);
     } else {
         http_page_text(page, step->name);
     }

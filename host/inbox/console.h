@@ -189,8 +189,8 @@ struct inbox_failure_group {
     /* "dead" or "parked". */
     char state[8];
     char plugin[INBOX_NAME_MAX + 1];
-    /* Freed with it. */
-    char *label, *reason;
+    /* Freed with it. `last_reason`: that of the last run, with its ids. */
+    char *label, *reason, *last_reason;
     int64_t runs;
     /* When its first and last run died or was parked. */
     int64_t first_ms, last_ms;

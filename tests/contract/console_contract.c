@@ -312,6 +312,7 @@ static void failures_are_grouped_by_their_reason(void **state) {
             assert_string_equal(group->guid, "f3");
             assert_string_equal(group->reason, "needs issues: write");
         } else if (strcmp(group->reason, "GitHub responded 404 for /issues/#") == 0) {
+            assert_string_equal(group->last_reason, "GitHub responded 404 for /issues/7");
             assert_int_equal(group->runs, 2);
             assert_string_equal(group->guid, "f1");
             assert_int_equal(group->first_ms, FIXTURE_NOW + 100);

@@ -311,8 +311,12 @@ def test_a_run_that_crashed_says_to_fix_the_plugin_and_shows_the_crash(bot, cons
 def test_a_parked_run_leads_to_the_permission_and_to_one_button(narrow):
     bot, console = narrow
     page = console.get(f"/deliveries/{bot.guid}")
+    assert words_of(page)[:words_of(page).index("Log lines")].count("does not grant plugin ping the permission") == 1
     assert "It waits for a permission." in words_of(page) and 'href="/console/plugins/ping#permissions"' in page.text
     assert f'href="/console/installations#i{snek.INSTALLATION}"' in page.text
+    snek.wait_until(lambda: console.json("/installations")["github_known"], "GitHub's view of the App")
+    [installation] = console.json("/installations")["installations"]
+    assert (installation["installation"], installation["account"]) == (str(snek.INSTALLATION), "sneks-united")
     page = console.get("/installations")
     assert f'id="i{snek.INSTALLATION}"' in page.text and "/settings/apps/" in page.text
     assert "After the owner has accepted, GitHub tells the host, and the runs go on by themselves." in words_of(page)
@@ -367,6 +371,14 @@ def test_a_reader_sees_everything_and_changes_nothing(bot, console):
     for path in (f"/deliveries/{guid}/retry", f"/deliveries/{guid}/discard", "/failures/preview", "/failures/apply"):
         assert reader.post(path, {"form": form, "state": "dead", "what": "retry", "preview": "1"}).status == 403
     assert console.json(f"/deliveries/{guid}")["runs"][0]["state"] == "dead"
+
+
+def test_the_failures_show_the_ids_of_the_last_run(narrow):
+    _, console = narrow
+    [group] = console.json("/failures")["groups"]
+    assert "installation #" in group["reason"] and f"installation {snek.INSTALLATION}" in group["last_reason"]
+    page = words_of(console.get("/failures"))
+    assert f"The last one: installation {snek.INSTALLATION}" in page and "“#” in a reason stands for numbers" in page
 
 
 def test_failures_are_grouped_and_all_of_a_group_is_retried(bot, console):

@@ -41,7 +41,7 @@ def test_a_permission_that_is_not_granted_parks_the_run_until_it_is(fake, start_
     delivery = host.deliver("pull_request", merged())
     reason = host.wait_log(msg="parked", delivery=delivery)["reason"]
     assert (f"installation {snek.INSTALLATION} does not grant plugin invite the permission members: "
-            "write: add it to the app's settings at GitHub (Permissions & events)") in reason
+            "write: add it to the App's settings at GitHub (Permissions & events)") in reason
     assert "pull_requests" not in reason  # The plugin declares it too, and it is granted.
     runs = json.loads(snekomatic(host, "deliveries", "list", "--state", "parked", "--json"))
     assert [run["delivery"] for run in runs] == [delivery]

@@ -325,7 +325,7 @@ static void a_rejected_token_is_explained(void **state) {
     } cases[] = {
         {"not-granted", SNEK_E_NOT_GRANTED,
          "plugin invite declares the permissions {\"members\":\"write\"}, which installation "
-         "not-granted does not grant: add them to the app's settings"},
+         "not-granted does not grant: add them to the App's settings"},
         {"gone", SNEK_E_FORBIDDEN, "the app is not installed there any more"},
         {"wrong-key", SNEK_E_FORBIDDEN, "check the app id, the private key"},
         {"senseless", SNEK_E_SERVER, "without a token that can be used"},

@@ -127,11 +127,12 @@ static struct inbox_failure_group *add_group(struct grouping *grouping,
 static int on_failure(void *context, const struct console_row *row) {
     struct grouping *grouping = context;
     AUTO_FREE char *reason = console_duplicate(row, 3);
+    AUTO_FREE char *shown = console_duplicate(row, 3);
     if (grouping->runs++ == INBOX_FAILURES_MAX) {
         grouping->failures->cut = true;
         return 1;
     }
-    if (!reason) {
+    if (!reason || !shown) {
         return -1;
     }
     inbox_failure_reason(reason);
@@ -155,6 +156,9 @@ static int on_failure(void *context, const struct console_row *row) {
     group->first_ms = at_ms < group->first_ms ? at_ms : group->first_ms;
     if (at_ms > group->last_ms) {
         group->last_ms = at_ms;
+        free(group->last_reason);
+        group->last_reason = shown;
+        shown = NULL;
         grouping->deliveries[index] = console_number(row, 5);
     }
     return 0;
@@ -171,6 +175,7 @@ static void cut_groups(struct inbox_failures *failures) {
         struct inbox_failure_group *last = &failures->groups[--failures->n_groups];
         free(last->label);
         free(last->reason);
+        free(last->last_reason);
         failures->cut = true;
     }
 }
@@ -259,6 +264,7 @@ void inbox_failures_free(struct inbox_failure_group *groups, size_t n_groups) {
     for (size_t i = 0; groups && i < n_groups; i++) {
         free(groups[i].label);
         free(groups[i].reason);
+        free(groups[i].last_reason);
     }
     free(groups);
 }

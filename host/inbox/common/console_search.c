@@ -418,7 +418,8 @@ static int search_ids(struct progress *progress) {
     struct console_value bits[BITS];
     struct range range;
     int64_t filtered = 0;
-    int parts = CONSOLE_PARTS;
+    /* Each row of these comes to is_wanted(), which takes longer than the store. */
+    int parts = filters_here(progress) ? PARTS_OF_CHUNK : CONSOLE_PARTS;
     bool names = find_names(progress, bits);
     if (find_range(progress, &range) < 0 ||
         (names && ask_number(progress, CONSOLE_FILTERS_END, NULL, 0, &filtered) < 0)) {

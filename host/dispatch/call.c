@@ -56,7 +56,7 @@ void call_free(struct call *call) {
         free(call->owned[i]);
     }
     free(call->records);
-    free(call->effect.comments_url);
+    free(call->effect.list_url);
     free(call->effect.search_url);
     broker_request_finish(&call->effect.search);
     broker_request_finish(&call->broker);

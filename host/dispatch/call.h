@@ -91,9 +91,10 @@ struct call {
         bool replied;
         /* An earlier attempt to send it may have reached GitHub. */
         bool in_doubt;
-        /* The URL of the list that would have the comment; owned. NULL: the effect is no
-         * comment. */
-        char *comments_url;
+        /* The URL of the list that would have the comment or check run; owned. NULL: the effect
+         * makes neither. */
+        char *list_url;
+        bool is_check_run;
         /* The page of that list, from 1. */
         unsigned page;
         struct broker_request search;

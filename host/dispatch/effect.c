@@ -2,9 +2,9 @@
 /* Makes the requests that change something at GitHub, so that none happens twice. The host commits
  * an effect's intent before it sends the effect, and the response after it.
  *
- *   begin --> (in doubt: search the comment) --> intend --> send --> complete --> reply
- *                 |                                |
- *                 '-- found: complete              '-- stale, or the store fails: nothing is sent
+ *   begin --> (in doubt: search it) --> intend --> send --> complete --> reply
+ *                 |                       |
+ *                 '-- found: complete     '-- stale, or the store fails: nothing is sent
  *
  * Everything here runs on the loop's thread, from one callback to the next. Meanwhile the call
  * holds its run. */
@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "dispatch/check_run.h"
 #include "dispatch/comment.h"
 #include "dispatch/scope.h"
 
@@ -24,9 +25,9 @@
 #include <string.h>
 #include <time.h>
 
-/* Comments in a page of the search. */
+/* Comments or check runs in a page of the search. */
 #define PAGE_ITEMS 100
-/* The search for a comment in doubt ends after so many pages. */
+/* The search for a comment or check run in doubt ends after so many pages. */
 #define PAGES_MAX 10
 /* The broker's timeout: a request of a dead host is under way at most this long. */
 #define REQUEST_TIMEOUT_MS 30000
@@ -386,9 +387,14 @@ static void send_effect(struct call *call) {
     submit_intent(call, on_intent_stored);
 }
 
-/* ---- a comment in doubt ---- */
+/* ---- a comment or check run in doubt ---- */
 
-/* The entry was committed with its response at once: the comment was found, or the run is dry. */
+/* For sentences. */
+static const char *thing_of(const struct call *call) {
+    return call->effect.is_check_run ? "check run" : "comment";
+}
+
+/* The entry was committed with its response at once: it was found, or the run is dry. */
 static void on_outcome_stored(struct inbox_operation *operation) {
     struct call *call = call_of_intent(operation);
     if (operation->result < 0) {
@@ -402,10 +408,12 @@ static void on_outcome_stored(struct inbox_operation *operation) {
     }
 }
 
-static void take_found(struct call *call, const char *comment) {
-    run_log(call->held, SNEK_LEVEL_INFO, "comment_found", LOG_TEXT("url", call->entry->record.url));
-    if (set_response(call, 201, comment) < 0) {
-        /* The comment stays in doubt. */
+/* `json` is what was found, as GitHub shows it. */
+static void take_found(struct call *call, const char *json) {
+    const char *message = call->effect.is_check_run ? "check_run_found" : "comment_found";
+    run_log(call->held, SNEK_LEVEL_INFO, message, LOG_TEXT("url", call->entry->record.url));
+    if (set_response(call, 201, json) < 0) {
+        /* It stays in doubt. */
         call_fail(call, SNEK_E_FAILED, "the host is out of memory");
         return;
     }
@@ -417,12 +425,14 @@ static void search(struct call *call);
 
 /* Fails the call because the search cannot tell. The effect stays in doubt. */
 static void fail_search(struct call *call, struct error *err) {
-    error_wrap(err, "an earlier attempt may have written this comment already, and the search for "
-                    "it failed");
+    error_wrap(err,
+               "an earlier attempt may have written this %s already, and the search for it "
+               "failed",
+               thing_of(call));
     call_fail(call, SNEK_E_SERVER, err->text);
 }
 
-/* The comment is not there. If its response was lost here a moment ago, GitHub may still be writing
+/* It is not there. If its response was lost here a moment ago, GitHub may still be writing
  * it: then the run comes back later, and looks for it once more. */
 static void send_missing(struct call *call) {
     int64_t settled_ms = 0;
@@ -432,30 +442,49 @@ static void send_missing(struct call *call) {
         send_effect(call);
         return;
     }
-    static const char why[] =
-        "the response to a comment was lost, and GitHub may still be processing the request";
-    run_defer(call->held, clock_wall_ms() + wait_ms, why);
-    call_fail(call, SNEK_E_REQUEUE, why);
+    struct error why;
+    error_set(&why, "the response to a %s was lost, and GitHub may still be processing the request",
+              thing_of(call));
+    run_defer(call->held, clock_wall_ms() + wait_ms, why.text);
+    call_fail(call, SNEK_E_REQUEUE, why.text);
+}
+
+/* COMMENT_OK and what was found, COMMENT_NONE, or -1 and `err`. */
+static int find_in_page(const struct call *call, const struct buffer *page, char **found, size_t *n,
+                        struct error *err) {
+    const struct inbox_record *record = &call->entry->record;
+    static_assert((int)COMMENT_OK == (int)CHECK_RUN_OK && (int)COMMENT_NONE == (int)CHECK_RUN_NONE,
+                  "both searches have the same outcomes");
+    if (!call->effect.is_check_run) {
+        return comment_find(page, record->marker, found, n, err);
+    }
+    const struct check_run_sought sought = {.app = table_of(call)->options.app_id,
+                                            .body = call->broker.body,
+                                            .body_bytes = call->broker.body_bytes,
+                                            .since_ms = record->at_ms - SKEW_MS};
+    return check_run_find(page, &sought, found, n, err);
 }
 
 static void on_page_read(struct call *call, const struct buffer *page) {
-    AUTO_FREE char *comment = NULL;
-    size_t n_comments = 0;
+    AUTO_FREE char *found = NULL;
+    size_t n_items = 0;
     struct error err = {.text = ""};
-    int result = comment_find(page, call->entry->record.marker, &comment, &n_comments, &err);
+    int result = find_in_page(call, page, &found, &n_items, &err);
     if (result < 0) {
         fail_search(call, &err);
     } else if (result == COMMENT_OK) {
-        take_found(call, comment);
-    } else if (n_comments < PAGE_ITEMS) {
+        take_found(call, found);
+    } else if (n_items < PAGE_ITEMS) {
         send_missing(call);
     } else if (call->effect.page < PAGES_MAX) {
         call->effect.page++;
         search(call);
     } else {
-        call_fail(call, SNEK_E_IN_DOUBT,
-                  "an earlier attempt may have written this comment already, and there are too "
-                  "many comments to search");
+        error_set(&err,
+                  "an earlier attempt may have written this %s already, and there are too many %ss "
+                  "to search",
+                  thing_of(call), thing_of(call));
+        call_fail(call, SNEK_E_IN_DOUBT, err.text);
     }
 }
 
@@ -468,8 +497,8 @@ static void on_comments_page(struct broker_request *request) {
     if (table_of(call)->phase >= RUN_PHASE_CLOSING) {
         call_fail(call, SNEK_E_CANCELLED, "the host stops");
     } else if (request->outcome < 0) {
-        error_wrap(&request->error,
-                   "searching for a comment that an earlier attempt may have written");
+        error_wrap(&request->error, "searching for a %s that an earlier attempt may have written",
+                   thing_of(call));
         call_reply(call, request->outcome, request->status, request->error.text, &request->headers,
                    &request->response);
     } else {
@@ -479,10 +508,10 @@ static void on_comments_page(struct broker_request *request) {
 
 static int print_search_url(const struct call *call, struct buffer *url) {
     const struct call_effect *effect = &call->effect;
-    int result = buffer_printf(url, "%s?per_page=%d&page=%u", effect->comments_url, PAGE_ITEMS,
-                               effect->page);
-    /* Comments of a commit have no `since`. */
-    if (!strstr(effect->comments_url, "/commits/")) {
+    int result = buffer_printf(url, "%s%cper_page=%d&page=%u", effect->list_url,
+                               effect->is_check_run ? '&' : '?', PAGE_ITEMS, effect->page);
+    /* Comments and check runs of a commit have no `since`. */
+    if (!strstr(effect->list_url, "/commits/")) {
         char since[32];
         time_t from_s = (time_t)((call->entry->record.at_ms - SKEW_MS) / 1000);
         struct tm utc;
@@ -604,27 +633,49 @@ static bool enter(struct call *call, struct run *run, const uint8_t key[INBOX_KE
     return true;
 }
 
-/* Hides the entry's marker in the body of a comment. -1 when memory is short: then the comment must
- * not be sent. */
-static int mark_comment(struct call *call) {
+/* 0 and the URL of the list that would have the comment or check run, if the effect makes one. -1
+ * when memory is short. */
+static int find_list(struct call *call) {
+    struct call_effect *effect = &call->effect;
+    const struct broker_request *broker = &call->broker;
+    if (!is_post(call)) {
+        return 0;
+    }
+    int result = comment_list_url(broker->url, &effect->list_url);
+    if (result == COMMENT_NONE) {
+        result =
+            check_run_list_url(broker->url, broker->body, broker->body_bytes, &effect->list_url);
+        effect->is_check_run = result == CHECK_RUN_OK;
+    }
+    return result < 0 ? -1 : 0;
+}
+
+/* Hides the entry's marker in the body of a comment, or makes it the external id of a check run
+ * that has none. -1 when memory is short: then the request must not be sent. */
+static int mark(struct call *call) {
     struct call_effect *effect = &call->effect;
     struct broker_request *broker = &call->broker;
     char *marked = NULL, marker[INBOX_MARKER_MAX + 1];
-    int result = COMMENT_NONE;
-    if (is_post(call)) {
-        result = comment_list_url(broker->url, &effect->comments_url);
-    }
-    if (result != COMMENT_OK) {
-        return result < 0 ? -1 : 0;
+    int result = find_list(call);
+    if (result < 0 || !effect->list_url) {
+        return result;
     }
     if (!call->entry->record.marker[0]) {
         comment_make_marker(marker);
         journal_set_marker(call->entry, marker);
     }
-    result = comment_mark(broker->body, broker->body_bytes, call->entry->record.marker, &marked);
-    if (result != COMMENT_OK) {
+    if (effect->is_check_run) {
+        result =
+            check_run_mark(broker->body, broker->body_bytes, call->entry->record.marker, &marked);
+    } else {
+        result =
+            comment_mark(broker->body, broker->body_bytes, call->entry->record.marker, &marked);
+    }
+    if (result == COMMENT_NONE && !effect->is_check_run) {
         /* It is a POST like any other. */
-        free(STEAL(effect->comments_url));
+        free(STEAL(effect->list_url));
+    }
+    if (result != COMMENT_OK) {
         return result < 0 ? -1 : 0;
     }
     broker->body = call_own_text(call, marked);
@@ -633,8 +684,8 @@ static int mark_comment(struct call *call) {
 }
 
 /* Another handling of the run intended this effect: of a host that died, or one that was discarded
- * by hand. GitHub may still be carrying out its request, and a search now would miss the comment.
- * True when the run comes back later. */
+ * by hand. GitHub may still be carrying out its request, and a search now would miss the comment or
+ * check run. True when the run comes back later. */
 static bool defer_search(struct call *call, struct run *run) {
     int64_t wait_ms = call->entry->record.at_ms + REQUEST_TIMEOUT_MS - clock_wall_ms();
     int64_t settled_ms;
@@ -643,10 +694,12 @@ static bool defer_search(struct call *call, struct run *run) {
     }
     /* The other host's clock may be fast. */
     wait_ms = wait_ms < REQUEST_TIMEOUT_MS ? wait_ms : REQUEST_TIMEOUT_MS;
-    static const char why[] =
-        "a host died while it wrote a comment, and GitHub may still be processing its request";
-    run_defer(run, clock_wall_ms() + wait_ms, why);
-    call_fail(call, SNEK_E_REQUEUE, why);
+    struct error why;
+    error_set(&why,
+              "a host died while it wrote a %s, and GitHub may still be processing its request",
+              thing_of(call));
+    run_defer(run, clock_wall_ms() + wait_ms, why.text);
+    call_fail(call, SNEK_E_REQUEUE, why.text);
     return true;
 }
 
@@ -672,12 +725,15 @@ static void begin_again(struct call *call, struct run *run, const struct http_ca
         fail_other_request(call);
         return;
     }
-    if (call->effect.comments_url && defer_search(call, run)) {
+    /* A plugin may look for a check run by itself, or need no look. */
+    bool is_sought =
+        call->effect.list_url && (!call->effect.is_check_run || (!request->adds && !repeatable));
+    if (is_sought && defer_search(call, run)) {
         return;
     }
     run_log(run, SNEK_LEVEL_WARNING, "in_doubt_again", LOG_TEXT("method", call->broker.method),
             LOG_TEXT("url", call->entry->record.url));
-    if (call->effect.comments_url) {
+    if (is_sought) {
         call->effect.page = 1;
         search(call);
     } else if ((is_post(call) || request->adds) && !repeatable) {
@@ -726,7 +782,7 @@ void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KE
         return;
     }
     journal_set_dry(call->entry, false);
-    if (mark_comment(call) < 0) {
+    if (mark(call) < 0) {
         call_fail(call, SNEK_E_FAILED, "the host is out of memory");
     } else if (call->effect.in_doubt) {
         begin_again(call, run, request);

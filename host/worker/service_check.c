@@ -259,7 +259,7 @@ static int32_t make(struct run *run, const struct snek_check *check, const char 
     }
     if (must_make(&found, count)) {
         const char *json = check_json(run, check, annotations, true);
-        result = post(run, json, 0, id);
+        result = post(run, json, SNEK_REQUEST_ADDS, id);
         return result == SNEK_E_IN_DOUBT ? make_after_doubt(run, check, json, found, id) : result;
     }
     *id = found.id;

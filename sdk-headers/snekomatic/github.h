@@ -47,12 +47,13 @@ enum snek_request_flag {
     /* Repeating the request is harmless: for example, adding a label that may be there already.
      *
      * After a crash, nobody knows whether a request without a response has reached GitHub. The host
-     * then repeats a PUT, PATCH or DELETE, and it looks for a comment before it posts it again. Any
-     * other POST and a GraphQL mutation fail with SNEK_E_IN_DOUBT, unless this flag is set. */
+     * then repeats a PUT, PATCH or DELETE, and it looks for a comment or check run before it posts
+     * it again. Any other POST and a GraphQL mutation fail with SNEK_E_IN_DOUBT, unless this flag
+     * is set. */
     SNEK_REQUEST_REPEATABLE = 1,
     /* Each repetition adds something: for example, a PATCH of a check run adds its annotations to
      * those that are there. In doubt, such a PUT, PATCH or DELETE fails with SNEK_E_IN_DOUBT, like
-     * a POST. */
+     * a POST. So does a POST of a check run, which the plugin looks for by itself. */
     SNEK_REQUEST_ADDS = 2
 };
 

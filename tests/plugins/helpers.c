@@ -87,6 +87,23 @@ static int32_t on_edited(struct snek_run *run) {
                       .title = snek_string(run, "issue.title"));
 }
 
+/* A check run by a request of the plugin's own; `external` is a member of the body, or "". */
+static int32_t post_check_run(struct snek_run *run, const char *external) {
+    return snek_post(run, "/repos/{owner}/{repo}/check-runs",
+                     snek_print(run,
+                                "{\"name\":\"a & b\",\"head_sha\":\"5ca1ab1e\",%s"
+                                "\"output\":{\"title\":\"T\",\"summary\":\"\"}}",
+                                external));
+}
+
+static int32_t on_labeled(struct snek_run *run) {
+    return post_check_run(run, "");
+}
+
+static int32_t on_unlabeled(struct snek_run *run) {
+    return post_check_run(run, "\"external_id\":\"mine\",");
+}
+
 /* An issue is opened: its comment has the title. */
 static int32_t on_opened(struct snek_run *run) {
     return snek_sticky_comment(run, "title", snek_string(run, "issue.title"));
@@ -96,6 +113,8 @@ static const struct snek_permission permissions[] = {
     {"checks", "write"}, {"issues", "write"}, {"pull_requests", "write"}};
 static const struct snek_subscription subscriptions[] = {
     {.event = "issues", .action = "opened", .handler = on_opened},
+    {.event = "issues", .action = "labeled", .handler = on_labeled},
+    {.event = "issues", .action = "unlabeled", .handler = on_unlabeled},
     {.event = "issues", .action = "edited", .handler = on_edited}};
 static const struct snek_command commands[] = {
     {.name = "again", .usage = "/again", .handler = on_again},

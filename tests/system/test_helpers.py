@@ -156,3 +156,56 @@ def test_a_check_run_whose_response_was_lost_is_looked_for(fake, checks, found):
     fake.release()
     checks.wait_log(msg="done", delivery=delivery)
     assert made(fake) == [("POST", "first"), ("PATCH" if found else "POST", "first")]
+
+
+def check_runs(fake):
+    """(name, external id) of the check runs that GitHub has."""
+    repository = next(one for one in fake.state["repositories"]
+                      if one["full_name"] == "sneks-united/terrarium")
+    return [(one["name"], one.get("external_id")) for one in repository.get("check_runs", [])]
+
+
+def changed(host, action):
+    return host.deliver("issues", snek.payload("issues.opened", {"action": action}))
+
+
+@pytest.mark.parametrize("action", ["labeled", "unlabeled"])
+def test_a_check_run_of_a_plugins_own_request_is_looked_for(fake, checks, action):
+    """A check run without an external id gets one of the host's."""
+    fake.fail(method="POST", path=CHECKS, after=True, drop=True, times=1)
+    delivery = changed(checks, action)
+    checks.wait_log(msg="check_run_found", delivery=delivery)
+    checks.wait_log(msg="done", delivery=delivery)
+    [(name, external)] = check_runs(fake)
+    assert name == "a & b"
+    assert external == "mine" if action == "unlabeled" else len(external) == 32, external
+    assert len(fake.requests(method="POST", path=CHECKS)) == 1
+
+
+def test_a_check_run_that_never_arrived_is_made_once(fake, checks):
+    fake.fail(method="POST", path=CHECKS, drop=True, times=1)
+    delivery = changed(checks, "unlabeled")
+    checks.wait_log(msg="done", delivery=delivery, timeout=2 * snek.PATIENCE_S)
+    assert check_runs(fake) == [("a & b", "mine")]
+    assert len(fake.requests(method="POST", path=CHECKS)) == 2
+
+
+def test_a_list_that_cannot_tell_leaves_the_check_run_in_doubt(fake, checks):
+    fake.fail(method="POST", path=CHECKS, after=True, drop=True, times=1)
+    fake.fail(method="GET", path=LISTED, status=200, body={"check_runs": None}, times=1)
+    delivery = changed(checks, "labeled")
+    line = checks.wait_log(msg="retry", delivery=delivery, attempt=2)
+    assert "an earlier attempt may have written this check run" in line["reason"], line
+    assert len(check_runs(fake)) == 1
+
+
+def test_a_host_that_is_killed_at_a_check_run_of_a_request_makes_one(fake, checks):
+    fake.fail(method="POST", path=CHECKS, after=True, delay_ms=600000, times=1)
+    delivery = changed(checks, "labeled")
+    snek.wait_until(lambda: check_runs(fake), "the check run")
+    checks.kill("host", signal.SIGKILL)
+    fake.release()
+    checks.wait_log(msg="requeued", delivery=delivery)
+    checks.wait_log(msg="check_run_found", delivery=delivery, timeout=2 * snek.PATIENCE_S)
+    checks.wait_log(msg="done", delivery=delivery)
+    assert len(check_runs(fake)) == 1

@@ -35,6 +35,7 @@ bool request_is_lookup(const json_t *request) {
                    {"/repos/*/*/collaborators/*/permission", NULL},
                    {"/orgs/*/members/*", NULL},
                    {"/repos/*/comments", "per_page=100&page=*&since=*"},
+                   {"/repos/*/commits/*/check-runs", "filter=all&check_name=*&per_page=100&page=*"},
                    {"/repos/*/commits/*/comments", "per_page=100&page=*"}};
     const char *path = text(request, "path"), *query = text(request, "query");
     if (!path || strcmp(text(request, "method"), "GET") != 0) {

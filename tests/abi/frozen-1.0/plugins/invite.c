@@ -4,8 +4,6 @@
 #include <snekomatic/snekomatic.h>
 
 #include <ctype.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 /* GitHub's own limits are 39 for people and organizations, 100 for repositories. */
 #define NAME_MAX_BYTES 100
@@ -47,16 +45,21 @@ struct invitation {
     const char *user;
     const char *organization;
     const char *repository;
-    const char *comments_url;
-    char entry[NAME_MAX_BYTES + 24]; /* in INVITED */
+    /* In INVITED. */
+    const char *entry;
 };
 
-static void lower_case(char *out, size_t out_bytes, const char *text) {
-    size_t i = 0;
-    for (; text[i] && i + 1 < out_bytes; i++) {
-        out[i] = (char)tolower((unsigned char)text[i]);
+/* A copy; "" for NULL. NULL when memory is short. */
+static const char *lower_case(struct snek_run *run, const char *text) {
+    size_t bytes = text ? strlen(text) : 0;
+    char *copy = (char *)snek_allocate(run, bytes + 1);
+    for (size_t i = 0; copy && i < bytes; i++) {
+        copy[i] = (char)tolower((unsigned char)text[i]);
     }
-    out[i] = '\0';
+    if (copy) {
+        copy[bytes] = '\0';
+    }
+    return copy;
 }
 
 /* 0, or the end of the run when the author is no person who could accept an invitation: an account
@@ -64,15 +67,16 @@ static void lower_case(char *out, size_t out_bytes, const char *text) {
  * an organization. */
 static int32_t check_person(struct snek_run *run) {
     const char *type = snek_string(run, "pull_request.user.type");
-    const char *login = snek_string(run, "pull_request.user.login");
-    char lower[16];
+    const char *kind = lower_case(run, type ? type : "user");
+    const char *login = lower_case(run, snek_string(run, "pull_request.user.login"));
+    if (!kind || !login) {
+        return SNEK_E_FAILED;
+    }
     /* GitHub shows the contributions of deleted accounts as those of the user ghost. */
-    lower_case(lower, sizeof lower, login ? login : "");
-    if (!snek_exists(run, "pull_request.user") || strcmp(lower, "ghost") == 0) {
+    if (!snek_exists(run, "pull_request.user") || strcmp(login, "ghost") == 0) {
         return snek_skip(run, "the author's account is gone");
     }
-    lower_case(lower, sizeof lower, type ? type : "user");
-    if (strcmp(lower, "user") == 0) {
+    if (strcmp(kind, "user") == 0) {
         return 0;
     }
     return snek_skip(run, snek_print(run, "the author is no person but a %.20s", type));
@@ -100,7 +104,6 @@ static int32_t read_invitation(struct snek_run *run, struct invitation *invitati
     invitation->user = name_at(run, "pull_request.user.login", "-_");
     invitation->organization = name_at(run, "organization.login", "-_");
     invitation->repository = name_at(run, "repository.name", "-_.");
-    invitation->comments_url = snek_string(run, "pull_request.comments_url");
     if (!invitation->user || id <= 0) {
         return snek_reject(run, "pull_request.user has no usable login and id");
     }
@@ -110,13 +113,12 @@ static int32_t read_invitation(struct snek_run *run, struct invitation *invitati
     if (!invitation->repository) {
         return snek_reject(run, "repository.name is missing, or is no GitHub name");
     }
-    if (!invitation->comments_url) {
+    if (!snek_string(run, "pull_request.comments_url")) {
         return snek_reject(run, "pull_request.comments_url is missing");
     }
-    char organization[NAME_MAX_BYTES + 1];
-    lower_case(organization, sizeof organization, invitation->organization);
-    snprintf(invitation->entry, sizeof invitation->entry, "%s/%" PRId64, organization, id);
-    return 0;
+    invitation->entry =
+        snek_print(run, "%s/%" PRId64, lower_case(run, invitation->organization), id);
+    return invitation->entry ? 0 : SNEK_E_FAILED;
 }
 
 /* 1, 0 or negative: did this plugin or the original bot invite the person before? */
@@ -154,8 +156,8 @@ static int32_t welcome(struct snek_run *run, const struct invitation *invitation
     const struct snek_parameter names[] = {{"user", invitation->user},
                                            {"organization", invitation->organization},
                                            {"repository", invitation->repository}};
-    const char *message = snek_fill(run, (const char *)run->state, names, SNEK_COUNT(names));
-    return snek_post(run, invitation->comments_url, snek_json(run, "{'body':'%s'}", message));
+    return snek_reply_once(run, "welcome",
+                           snek_fill(run, (const char *)run->state, names, SNEK_COUNT(names)));
 }
 
 static int32_t invite(struct snek_run *run, const struct invitation *invitation) {
@@ -252,12 +254,12 @@ static int32_t check_words(const struct snek_host *host, const char *text) {
     for (const char *at = strchr(text, '{'); at; at = strchr(at + 1, '{')) {
         size_t bytes = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
         if (bytes > 0 && at[bytes + 1] == '}' && !is_word(at + 1, bytes)) {
-            char sentence[256];
-            snprintf(sentence, sizeof sentence,
-                     "plugin.config: {%.*s} has no value; use {user}, {organization} and "
-                     "{repository}, and in message also {guide_url}, {code_url} and {ask}",
-                     (int)(bytes < 40 ? bytes : 40), at + 1);
-            return snek_reject_start(host, sentence);
+            return snek_reject_start(
+                host, snek_print_kept(
+                          host,
+                          "plugin.config: {%.*s} has no value; use {user}, {organization} and "
+                          "{repository}, and in message also {guide_url}, {code_url} and {ask}",
+                          (int)(bytes < 40 ? bytes : 40), at + 1));
         }
     }
     return *text ? 0 : snek_reject_start(host, "plugin.config.message is empty");

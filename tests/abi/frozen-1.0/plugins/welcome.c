@@ -2,11 +2,11 @@
 /* Welcomes people: at their first issue, first pull request and first merge in a repository. */
 #include <snekomatic/snekomatic.h>
 
-#include <inttypes.h>
-
 /* The set: "occasion repository-id user-id". */
 #define WELCOMED "welcomed"
 #define OPENED "/repos/{repository}/issues?creator={user}&state=all&direction=asc&per_page=100"
+/* It looks at so many of them, one page. */
+#define OPENED_MAX 100
 
 enum occasion { ISSUE, PULL_REQUEST, MERGE, OCCASIONS };
 
@@ -22,18 +22,16 @@ struct own {
     const char *merged_at;
 };
 
-/* Is the item that the person opened an earlier one of the same occasion? */
-static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32_t n,
-                      enum occasion occasion, const struct own *own) {
-    const char *item = snek_print(run, "[%u]", n);
-    int64_t number = snek_response_integer(run, opened, snek_print(run, "%s.number", item), 0);
+/* Is the present one of those that the person opened an earlier one of the same occasion? */
+static int is_earlier(struct snek_run *run, struct snek_pages *opened, enum occasion occasion,
+                      const struct own *own) {
+    int64_t number = snek_item_integer(run, opened, "number", 0);
     if (occasion == MERGE) {
-        const char *merged_at =
-            snek_response_string(run, opened, snek_print(run, "%s.pull_request.merged_at", item));
+        const char *merged_at = snek_item_string(run, opened, "pull_request.merged_at");
         return number != own->number && merged_at && own->merged_at &&
                strcmp(merged_at, own->merged_at) < 0;
     }
-    int is_pull = snek_response_exists(run, opened, snek_print(run, "%s.pull_request", item));
+    int is_pull = snek_item_exists(run, opened, "pull_request");
     return is_pull == (occasion == PULL_REQUEST) && number < own->number;
 }
 
@@ -41,15 +39,14 @@ static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32
  * so GitHub must say. */
 static int32_t is_first(struct snek_run *run, enum occasion occasion, const char *user,
                         const struct own *own) {
-    struct snek_response *opened;
-    int32_t result =
-        snek_request(run, "GET", OPENED, .parameters = {{"user", user}}, .response = &opened);
-    int32_t first = 1;
-    for (uint32_t n = 0; result == 0 && first && n < snek_response_count(run, opened, ""); n++) {
-        first = !is_earlier(run, opened, n, occasion, own);
+    struct snek_pages *opened = snek_list(run, OPENED, .parameters = {{"user", user}});
+    int32_t more = 1;
+    for (int n = 0; n < OPENED_MAX && (more = snek_next(run, opened)) > 0; n++) {
+        if (is_earlier(run, opened, occasion, own)) {
+            return 0;
+        }
     }
-    snek_free_response(run, opened);
-    return result < 0 ? result : first;
+    return more < 0 ? more : 1;
 }
 
 static int32_t greet(struct snek_run *run, const char *text, const char *user) {

@@ -9,6 +9,7 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "broker/granted_cache.h"
 #include "broker/permission_set.h"
 #include "broker/response.h"
 #include "broker/token_budget.h"
@@ -21,8 +22,6 @@
 #include <time.h>
 
 #define RENEW_BEFORE_S 60
-/* A token without an optional permission. */
-#define NARROWED_FOR_MS (10 * 60000)
 #define FRESH_MS 15000
 #define PERMISSIONS_SHOWN 200
 #define KEY_MAX (1u << 20)
@@ -49,8 +48,12 @@ struct token {
     struct token_cache *cache;
     /* The permissions of the present request, and of the token: JSON. */
     char *wanted, *granted;
-    /* The present request, or the token, leaves out optional permissions. */
+    /* The present request, or the token, leaves out optional permissions, until this (monotonic).
+     */
     bool narrowed;
+    int64_t narrowed_until_ms;
+    /* They are left out by what was read for an earlier token. */
+    bool remembered;
     struct secret text;
     uint64_t token_id;
     /* Monotonic. */
@@ -82,6 +85,7 @@ struct token_cache {
     uint64_t last_token_id;
     struct token_denials denials;
     struct token_budgets budgets;
+    struct granted_cache granted;
 };
 
 static struct token *token_of(struct lru_entry *entry) {
@@ -141,6 +145,7 @@ struct token_cache *token_cache_new(const struct app_client *client, struct etag
         cache->etags = etags;
         cache->slug = slug;
         token_budgets_init(&cache->budgets);
+        granted_cache_init(&cache->granted);
         lru_map_init(&cache->map, &(struct lru_map_options){.entries_max = TOKEN_CACHE_MAX,
                                                             .is_in_use = is_in_use,
                                                             .on_evict = on_evict});
@@ -152,6 +157,7 @@ void token_cache_free(struct token_cache *cache) {
     if (cache) {
         lru_map_finish(&cache->map);
         token_budgets_finish(&cache->budgets);
+        granted_cache_finish(&cache->granted);
         free(cache);
     }
 }
@@ -380,9 +386,8 @@ static int store_token(struct token *token, const struct buffer *body) {
     token->created_at_ms = clock_monotonic_ms();
     token->renew_at_ms =
         token->created_at_ms + ((int64_t)expires_s - there_s - RENEW_BEFORE_S) * 1000;
-    int64_t narrowed_until_ms = token->created_at_ms + NARROWED_FOR_MS;
-    if (token->narrowed && token->renew_at_ms > narrowed_until_ms) {
-        token->renew_at_ms = narrowed_until_ms;
+    if (token->narrowed && token->renew_at_ms > token->narrowed_until_ms) {
+        token->renew_at_ms = token->narrowed_until_ms;
     }
     return 0;
 }
@@ -537,7 +542,20 @@ static bool ask_reason(struct token *token) {
 }
 
 static bool may_narrow(const struct token *token) {
-    return token->optional[0] && !token->narrowed;
+    return token->optional[0] && (!token->narrowed || token->remembered);
+}
+
+/* Leaves out the optional permissions that are not in `granted`. -1: no memory. */
+static int narrow(struct token *token, const struct json_value *granted, int64_t until_ms) {
+    char *wanted = permission_set_merge(token->permissions, token->optional, granted);
+    if (!wanted) {
+        return -1;
+    }
+    free(token->wanted);
+    token->wanted = wanted;
+    token->narrowed = true;
+    token->narrowed_until_ms = until_ms;
+    return 0;
 }
 
 /* The installation's permissions: asks for a token with those of them that are wanted. */
@@ -553,16 +571,14 @@ static void on_installation(struct app_request *request) {
         error_set(&transfer->error, "%s %s answered %d without permissions: check github.api_url",
                   transfer->method, transfer->path, (int)transfer->status);
     }
-    char *wanted =
-        known ? permission_set_merge(token->permissions, token->optional, &granted) : NULL;
-    if (wanted) {
-        free(token->wanted);
-        token->wanted = wanted;
-        token->narrowed = true;
+    token->remembered = false;
+    if (known) {
+        granted_cache_put(&token->cache->granted, token->installation, &granted);
     }
-    if (known && (!wanted || send_for_token(token, &err) < 0)) {
+    bool narrowed = known && narrow(token, &granted, clock_monotonic_ms() + GRANTED_FOR_MS) == 0;
+    if (known && (!narrowed || send_for_token(token, &err) < 0)) {
         transfer->outcome = SNEK_E_FAILED;
-        error_set(&transfer->error, "%s", wanted ? err.text : "no memory");
+        error_set(&transfer->error, "%s", narrowed ? err.text : "no memory");
         known = false;
     }
     if (!known) {
@@ -637,6 +653,18 @@ static int32_t check_bounds(const struct token *token, int64_t *until_ms, struct
     return SNEK_E_REQUEUE;
 }
 
+/* The first request for a token with optional permissions takes what another plugin's token found
+ * out. */
+static int32_t send_first(struct token *token, struct error *err) {
+    struct json_value granted;
+    int64_t until_ms;
+    if (token->optional[0] &&
+        granted_cache_get(&token->cache->granted, token->installation, &granted, &until_ms)) {
+        token->remembered = narrow(token, &granted, until_ms) == 0;
+    }
+    return send_for_token(token, err);
+}
+
 /* Likewise. */
 static int32_t request_token(struct token *token, const struct token_waiter *waiter,
                              int64_t *until_ms, struct error *err) {
@@ -654,9 +682,9 @@ static int32_t request_token(struct token *token, const struct token_waiter *wai
     free(token->wanted);
     token->wanted = wanted;
     free(STEAL(token->lacking));
-    token->narrowed = false;
+    token->narrowed = token->remembered = false;
     token->requested_at_ms = clock_monotonic_ms();
-    return send_for_token(token, err);
+    return send_first(token, err);
 }
 
 /* True when GitHub has said lately that the installation is suspended: each run would ask again. */

@@ -4,7 +4,8 @@
  * least recently used ones leave when there are too many. If the installation does not grant all
  * the optional permissions, the cache reads what it grants (GET /app/installations/ID), and the
  * token has those. It lives ten minutes then, so that a permission that an owner grants is there
- * soon. One token request is in progress for each, however many wait.
+ * soon. The tokens of other plugins in that time use what was read (granted_cache.h). One token
+ * request is in progress for each, however many wait.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_TOKEN_CACHE_H

@@ -205,6 +205,41 @@ def test_an_optional_permission_that_is_not_granted_parks_nothing_and_the_plugin
                      ("POST", "access_tokens")]
 
 
+def installation_requests(fake):
+    """(method, status, permissions of the token) of the requests about the installation."""
+    return [(r["method"], r["status"], (r["body"] or {}).get("permissions"))
+            for r in fake.requests() if r["path"].startswith("/app/installations/")]
+
+
+def say_days(host):
+    delivery = host.deliver("issue_comment", snek.payload("issue_comment.created",
+                                                          {"comment.body": "/days"}))
+    assert host.wait_log(msg="skipped", delivery=delivery)["reason"] == "30 days"
+
+
+def test_another_plugin_uses_what_the_first_one_found_out_about_the_installation(fake, start_bot):
+    grant(fake, issues="write", contents="read", pull_requests="read", metadata="read")
+    host = start_bot(plugins=["optional", "schema-optional"])
+    looked(fake, host)
+    before = len(installation_requests(fake))
+    say_days(host)
+    assert installation_requests(fake)[before:] == [
+        ("POST", 201, {"contents": "read", "issues": "write", "pull_requests": "read"})]
+
+
+def test_what_was_found_out_is_read_again_when_it_is_not_so_any_more(fake, start_bot):
+    grant(fake, issues="write", contents="read", pull_requests="read", metadata="read")
+    host = start_bot(plugins=["optional", "schema-optional"])
+    looked(fake, host)
+    grant(fake, issues="write", contents="read", metadata="read")
+    before = len(installation_requests(fake))
+    say_days(host)
+    assert installation_requests(fake)[before:] == [
+        ("POST", 422, {"contents": "read", "issues": "write", "pull_requests": "read"}),
+        ("GET", 200, None),
+        ("POST", 201, {"contents": "read", "issues": "write"})]
+
+
 def test_an_optional_permission_that_is_granted_costs_no_other_request(fake, start_bot):
     grant(fake, issues="write", checks="write", metadata="read")
     host = start_bot(plugins=["optional"])

@@ -3,10 +3,12 @@
 #include "inbox/common/codec.h"
 #include "inbox/common/name_filter.h"
 #include "inbox/postgres/operations.h"
+#include "inbox/postgres/put_many.h"
 
 #include "base/buffer.h"
 #include "base/list.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,7 +102,20 @@ static int send_unpark(struct postgres_store *store, const struct inbox_put *put
 }
 
 static enum postgres_sql put_statement(const struct inbox_put *put) {
-    return put->n_runs > 0 ? PG_SQL_PUT : PG_SQL_PUT_ALONE;
+    if (put->n_runs == 0) {
+        return PG_SQL_PUT_ALONE;
+    }
+    return put->n_runs == 1 && postgres_put_is_ordinary(put) ? PG_SQL_PUT_ONE : PG_SQL_PUT;
+}
+
+/* Of PG_SQL_PUT_ONE. */
+static void bind_run(struct pg_query *query, const struct inbox_put *put) {
+    assert(put->n_runs == 1);
+    pg_query_text(query, put->runs[0].plugin);
+    pg_query_bool(query, put->runs[0].leased);
+    pg_query_number(query, put->host);
+    pg_query_number(query, put->lease_ms);
+    pg_query_number(query, put->first_token);
 }
 
 static void bind_put(struct pg_query *query, const struct inbox_put *put) {
@@ -108,6 +123,10 @@ static void bind_put(struct pg_query *query, const struct inbox_put *put) {
     pg_query_text(query, put->guid);
     if (put->n_runs > 0) {
         pg_query_number(query, put->due_ms);
+    }
+    if (query->sql == PG_SQL_PUT_ONE) {
+        bind_run(query, put);
+    } else if (put->n_runs > 0) {
         bind_runs(query, put, false);
     }
 }

@@ -187,6 +187,23 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                              " SELECT d.id, r.id, r.plugin, r.state, r.token "
                              "FROM d LEFT JOIN r ON "
                              "true",
+    /* A delivery with one run without an order: $12 the due time, $13 the plugin, $14 whether it is
+     * to be leased, $15 the host, $16 the length of the lease, $17 the token. The server takes two
+     * thirds of the time of PG_SQL_PUT for it. */
+    [PG_SQL_PUT_ONE] =
+        "WITH d AS (INSERT INTO deliveries (" DELIVERY_COLUMNS ")"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        " ON CONFLICT (guid) DO NOTHING RETURNING id),"
+        " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, state, attempt, host,"
+        " token, lease_until_ms, first_due_ms) SELECT d.id, $13::text, $3,"
+        " greatest($12::bigint, l.until_ms), CASE WHEN l.leased THEN 'running' ELSE 'queued' END,"
+        " CASE WHEN l.leased THEN 1 ELSE 0 END, CASE WHEN l.leased THEN $15::bigint ELSE 0 END,"
+        " CASE WHEN l.leased THEN $17::bigint ELSE 0 END,"
+        " CASE WHEN l.leased THEN " NOW_MS " + $16::bigint ELSE 0 END, $12::bigint"
+        " FROM d CROSS JOIN LATERAL (SELECT w.until_ms, $14::boolean AND w.until_ms <= $12::bigint"
+        " AS leased FROM (SELECT coalesce((SELECT all_ms FROM rate_limits WHERE installation = $3),"
+        " 0) AS until_ms OFFSET 0) AS w) AS l RETURNING id, plugin, state, token)"
+        " SELECT d.id, r.id, r.plugin, r.state, r.token FROM d LEFT JOIN r ON true",
     /* A delivery without runs. Another statement for it: the server would prepare the insertion of
      * runs, with its CHECK constraints and indexes, also when none comes. */
     [PG_SQL_PUT_ALONE] = "INSERT INTO deliveries (" DELIVERY_COLUMNS ")"

@@ -11,6 +11,7 @@ enum postgres_sql {
     PG_SQL_COMMIT,
     PG_SQL_ROLLBACK,
     PG_SQL_PUT,
+    PG_SQL_PUT_ONE,
     PG_SQL_PUT_ALONE,
     PG_SQL_PUT_MANY,
     PG_SQL_PUT_MANY_ALONE,

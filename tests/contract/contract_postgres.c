@@ -354,6 +354,35 @@ static void one_guid_at_two_hosts_at_once_is_stored_once(void **state) {
     assert_int_equal(query(fixture->place, "SELECT count(*) FROM runs"), N);
 }
 
+static void on_queued(void *context) {
+    atomic_store((atomic_bool *)context, true);
+}
+
+/* A host that drains gives its runs back, and they keep their due times. */
+static void a_claim_finds_an_old_run_that_another_host_has_just_queued(void **state) {
+    static atomic_bool listens;
+    struct fixture *fixture = *state, *other = join(fixture);
+    inbox_listen(fixture->inbox, on_queued, &listens);
+    while (!atomic_load(&listens)) {
+        (void)usleep(2000);
+    }
+    struct inbox_run run = fixture_put_and_claim(other, "guid-1");
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 30000);
+    struct inbox_finish requeue = finish_of(&run, INBOX_REQUEUE);
+    requeue.due_ms = FIXTURE_NOW;
+    requeue.now_ms = FIXTURE_NOW + 30000;
+    assert_int_equal(fixture_do(other, &requeue.operation), 0);
+    for (int i = 0; i < 2000 && claim.n_runs == 0; i++) {
+        (void)usleep(5000);
+        assert_int_equal(fixture_claim(other, "none", FIXTURE_NOW).n_runs, 0);
+        claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 30000);
+    }
+    assert_int_equal(claim.n_runs, 1);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    inbox_run_finish(&run);
+    leave(other);
+}
+
 /* SQLite has one writer at a time. */
 static void two_hosts_that_digest_at_once_sum_a_delivery_once(void **state) {
     struct fixture *fixture = *state, *other = join(fixture);
@@ -734,6 +763,7 @@ int main(int argc, char **argv) {
         CONTRACT(a_run_that_another_host_holds_is_not_claimed),
         CONTRACT(a_row_that_another_session_has_locked_is_passed_over),
         CONTRACT(one_guid_at_two_hosts_at_once_is_stored_once),
+        CONTRACT(a_claim_finds_an_old_run_that_another_host_has_just_queued),
         CONTRACT(two_hosts_that_digest_at_once_sum_a_delivery_once),
         CONTRACT(one_host_is_elected_until_its_lease_lapses),
         CONTRACT(the_end_of_the_elected_hosts_session_elects_another_at_once),

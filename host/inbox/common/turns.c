@@ -97,6 +97,12 @@ void turns_queued(struct turns *turns, const char *plugin, int64_t due_ms) {
     }
 }
 
+void turns_queued_elsewhere(struct turns *turns, int64_t due_ms) {
+    for (size_t i = 0; i < turns->n_turns; i++) {
+        turns_queued(turns, turns->turns[i].plugin, due_ms);
+    }
+}
+
 void turns_forget_due(struct turns *turns) {
     for (size_t i = 0; i < turns->n_turns; i++) {
         turns->turns[i].full_ms = 0;

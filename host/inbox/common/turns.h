@@ -50,6 +50,8 @@ void turns_note_due(struct turns *turns, const char *plugin, int64_t now_ms, int
                     int64_t due_ms);
 /* A run of the plugin is queued, due at `due_ms`. */
 void turns_queued(struct turns *turns, const char *plugin, int64_t due_ms);
+/* Another host has queued runs of some plugin, due at `due_ms` or later. */
+void turns_queued_elsewhere(struct turns *turns, int64_t due_ms);
 /* Old runs of any plugin may be queued: the next claims look at all. */
 void turns_forget_due(struct turns *turns);
 

@@ -25,6 +25,10 @@ enum { RECLAIMED, RELEASED, HOLDS, OUTSIDE, FIRST_SHARE };
 static int claim_send(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
     const struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    int64_t others_due_ms = atomic_exchange(&store->others_due_ms, 0);
+    if (others_due_ms != 0) {
+        turns_queued_elsewhere(&store->turns, others_due_ms);
+    }
     struct pg_query query = pg_query_begin(PG_SQL_RUNS_RECLAIM);
     pg_query_number(&query, claim->now_ms);
     pg_query_number(&query, claim->host);

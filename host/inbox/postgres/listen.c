@@ -17,7 +17,7 @@
 #define AGAIN_MS 5000
 
 struct listener {
-    const struct postgres_store *store;
+    struct postgres_store *store;
     void (*on_queued)(void *context);
     void *context;
     pthread_t thread;
@@ -32,10 +32,21 @@ static bool stops_within(const struct listener *listener, int fd, int timeout_ms
     return wanted[0].revents != 0;
 }
 
+/* The text is the first due time of the runs that the other host has queued. */
+static void note_due(struct postgres_store *store, const char *text) {
+    int64_t due_ms = strtoll(text, NULL, 10);
+    int64_t known_ms = atomic_load(&store->others_due_ms);
+    while (due_ms > 0 && (known_ms == 0 || due_ms < known_ms) &&
+           !atomic_compare_exchange_weak(&store->others_due_ms, &known_ms, due_ms)) {}
+}
+
 static void read_notifications(const struct listener *listener, PGconn *connection) {
     bool others = false;
     for (PGnotify *notify; (notify = PQnotifies(connection));) {
-        others = others || notify->be_pid != atomic_load(&listener->store->backend);
+        if (notify->be_pid != atomic_load(&listener->store->backend)) {
+            note_due(listener->store, notify->extra);
+            others = true;
+        }
         PQfreemem(notify);
     }
     if (others) {

@@ -95,6 +95,9 @@ char *postgres_list_locks(struct inbox_operation *const *operations, size_t n, s
 static inline void postgres_queued(struct postgres_store *store, const char *plugin,
                                    int64_t due_ms) {
     store->queued = true;
+    if (store->queued_due_ms == 0 || due_ms < store->queued_due_ms) {
+        store->queued_due_ms = due_ms;
+    }
     turns_queued(&store->turns, plugin, due_ms);
 }
 

@@ -68,8 +68,12 @@ static void take_ids(struct inbox_put *put, const PGresult *result, int column) 
 
 void postgres_note_queued(struct postgres_store *store, const struct inbox_put *put) {
     for (size_t i = 0; i < put->n_runs; i++) {
-        store->queued = store->queued || !put->runs[i].leased;
-        turns_queued(&store->turns, put->runs[i].plugin, put->due_ms);
+        if (put->runs[i].leased) {
+            /* It may be queued all the same. */
+            turns_queued(&store->turns, put->runs[i].plugin, put->due_ms);
+        } else {
+            postgres_queued(store, put->runs[i].plugin, put->due_ms);
+        }
     }
 }
 

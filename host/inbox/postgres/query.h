@@ -53,6 +53,11 @@ struct postgres_store {
     bool notifies;
     /* Runs were queued that this host did not lease: other hosts may be notified. */
     bool queued;
+    /* The first due time of these, for the other hosts' claims; 0: not known. */
+    int64_t queued_due_ms;
+    /* The same of the runs that other hosts have queued since this host's last claim. The listener
+     * sets it. */
+    _Atomic int64_t others_due_ms;
     /* When other hosts were notified; monotonic. */
     int64_t notified_ms;
     /* The server process of this session: its notifications are this host's own. */

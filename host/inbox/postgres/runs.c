@@ -106,6 +106,15 @@ static int send_attempt(struct postgres_store *store, const struct inbox_finish 
     return pg_send(store, &query, err);
 }
 
+/* A run that another host may take now keeps its due time, which may be long ago. */
+static void note_again(struct postgres_store *store, const struct inbox_finish *finish) {
+    if (finish->due_ms <= finish->now_ms) {
+        postgres_queued(store, finish->plugin, finish->due_ms);
+    } else {
+        turns_queued(&store->turns, finish->plugin, finish->due_ms);
+    }
+}
+
 static int finish_send(struct postgres_store *store, struct inbox_operation *operation,
                        struct error *err) {
     const struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
@@ -121,7 +130,7 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
         pg_query_bool(&query, finish->keeps_place);
     }
     if (again || parks) {
-        turns_queued(&store->turns, finish->plugin, finish->due_ms);
+        note_again(store, finish);
         pg_query_number(&query, finish->how != INBOX_RETRY);
         pg_query_number(&query, finish->due_ms);
         if (again) {

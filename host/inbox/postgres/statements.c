@@ -428,7 +428,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                      " WHERE datname = current_database())"
                      " AND l.classid::bigint = e.host >> 32"
                      " AND l.objid::bigint = e.host & 4294967295))) FOR UPDATE SKIP LOCKED)",
-    [PG_SQL_NOTIFY] = "SELECT pg_notify('snekomatic', '')",
+    /* $1: the first due time of the queued runs. */
+    [PG_SQL_NOTIFY] = "SELECT pg_notify('snekomatic', $1::bigint::text)",
     [PG_SQL_HOLDS_READ] = SHARED_HOLDS,
     [PG_SQL_HOLD_FIND] = SHARED_HOLD_FIND,
     [PG_SQL_HOLD_PUT] = SHARED_HOLD_PUT,

@@ -367,9 +367,11 @@ static void notify_hosts(struct postgres_store *store) {
         return;
     }
     struct pg_query query = pg_query_begin(PG_SQL_NOTIFY);
+    pg_query_number(&query, store->queued_due_ms);
     AUTO_RESULT PGresult *result = NULL;
     pg_ask(store, &query, &result, NULL, "notifying other hosts"); /* a hint */
     store->queued = false;
+    store->queued_due_ms = 0;
     store->notified_ms = now_ms;
 }
 

@@ -249,6 +249,27 @@ static void a_claim_reads_no_runs_that_have_ended_under_a_snapshot(void **state)
     PQfinish(backup);
 }
 
+/* Each claim looks for runs whose hold has ended. Those of other holds stay. */
+static void a_claim_reads_no_runs_that_stay_held(void **state) {
+    struct fixture *fixture = *state;
+    insert_deliveries(fixture, "''", 20000);
+    (void)query(fixture->place, "INSERT INTO runs (delivery, plugin, installation, state, due_ms,"
+                                " hold) SELECT id, 'invite', '7', 'held', 1, 1 FROM deliveries");
+    (void)query(fixture->place,
+                "INSERT INTO holds (plugin, scope, value, cause, reason, since_ms, until_ms)"
+                " VALUES ('invite', 'installation', '7', 'paused', '', 1, 0)");
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (int analyzed = 0; analyzed < 2; analyzed++) {
+        long pages = pages_of(connection, PG_SQL_RUNS_RELEASE, "(1900000000000, 500)");
+        if (pages > 100) {
+            fail_msg("%ld pages, analyzed: %d", pages, analyzed);
+        }
+        PQclear(PQexec(connection, "ANALYZE"));
+    }
+    PQfinish(connection);
+}
+
 /* The runs of a paused plugin stay queued, and there may be a million of them. */
 static void lists_of_queued_runs_read_no_runs_of_a_paused_plugin(void **state) {
     static const struct {
@@ -458,6 +479,7 @@ size_t postgres_plan_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_step_of_pruning_reads_no_other_runs),
         CONTRACT(forgetting_reads_no_rows_that_earlier_steps_deleted),
         CONTRACT(a_claim_reads_no_runs_that_have_ended_under_a_snapshot),
+        CONTRACT(a_claim_reads_no_runs_that_stay_held),
         CONTRACT(lists_of_queued_runs_read_no_runs_of_a_paused_plugin),
         CONTRACT(a_search_takes_the_case_of_ascii_letters_alone_as_equal),
         CONTRACT(statements_use_indexes_and_are_planned_once),

@@ -518,21 +518,23 @@
 #define SHARED_RUN_SET_ASIDE                                                                       \
     "UPDATE runs SET state = 'held', hold = $1, outside = $2, attempt = attempt - 1, token = 0,"   \
     " lease_until_ms = 0 WHERE id = $3 AND token = $4 AND state = 'running'"
-/* The oldest held runs of one hold that is gone are due again. The few different holds are found by
+/* `in` and `end` enclose the list of runs, which the store makes first: it may not read all held
+ * runs. For the same reason the list is in the order of the index.
+ * The oldest held runs of one hold that is gone are due again. The few different holds are found by
  * their index. The state is asked for again, because another host may do the same at this moment. A
  * held run that has given its place up joins its key's line in the same claim. A run is not due so
  * long ago that a claim would not look for it (common/turns.h). */
-#define SHARED_RUNS_RELEASE                                                                        \
+#define SHARED_RUNS_RELEASE(in, end)                                                               \
     "UPDATE runs SET state = CASE WHEN outside THEN 'blocked' ELSE 'queued' END, hold = 0,"        \
     " due_ms = CASE WHEN due_ms < $1 - 10000 THEN $1 - 10000 ELSE due_ms END"                      \
-    " WHERE state = 'held' AND id IN"                                                              \
-    " (SELECT id FROM runs WHERE state = 'held' AND hold ="                                        \
-    " (WITH RECURSIVE h (hold) AS (SELECT min(hold) FROM runs WHERE state = 'held' UNION ALL"      \
+    " WHERE state || '' = 'held' AND id " in                                                       \
+    "WITH RECURSIVE h (hold) AS (SELECT min(hold) FROM runs WHERE state = 'held' UNION ALL"        \
     " SELECT (SELECT min(hold) FROM runs WHERE state = 'held' AND hold > h.hold) FROM h"           \
-    " WHERE h.hold IS NOT NULL) SELECT h.hold FROM h WHERE h.hold IS NOT NULL AND NOT EXISTS"      \
-    " (SELECT 1 FROM holds WHERE holds.id = h.hold AND " SHARED_HOLD_ACTIVE(                       \
-        "$1") ") LIMIT 1)"                                                                         \
-              " ORDER BY id LIMIT $2)"
+    " WHERE h.hold IS NOT NULL), gone (hold) AS (SELECT h.hold FROM h WHERE h.hold IS NOT NULL"    \
+    " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.id = h.hold AND " SHARED_HOLD_ACTIVE(        \
+        "$1") ") LIMIT 1) SELECT id FROM runs WHERE state = 'held'"                                \
+              " AND hold >= (SELECT hold FROM gone) AND hold <= (SELECT hold FROM gone)"           \
+              " ORDER BY hold, id LIMIT $2" end
 
 /* Maintenance. Did all runs of the delivery `d` end before these times? */
 #define SHARED_ENDED_BEFORE(done, dead)                                                            \

@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import pathlib
 import re
 import socket
 import time
@@ -362,3 +363,14 @@ def test_pages_take_no_connection_of_webhooks(bot):
     for connection in opened[8:]:
         connection.request("GET", "/console/login")
         assert connection.getresponse().status == 200
+
+
+def test_the_consoles_threads_yield_to_those_of_webhooks(bot, console):
+    """The kernel prefers threads with a lower nice value. The console has two: its own, and its reader's."""
+    console.login()
+    assert console.get().status == 200  # the reader starts with the first page
+    [host] = bot.pids("host")
+    tasks = pathlib.Path(f"/proc/{host}/task").iterdir()
+    found = [int((task / "stat").read_text().rpartition(")")[2].split()[16]) for task in tasks]
+    usual = min(found)
+    assert found.count(usual) >= 3 and found.count(min(usual + 10, 19)) == 2 and len(set(found)) == 2, found

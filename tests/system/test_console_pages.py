@@ -337,7 +337,8 @@ def test_a_delivery_has_the_item_in_its_title_and_links(bot, console):
 
 
 def test_the_steps_have_the_reason_of_each_attempt(start_bot):
-    bot = start_console(start_bot, plugins=["trouble"], config={"dispatch": {"max_attempts": 2}})
+    bot = start_console(start_bot, plugins=["trouble"], config={
+        "dispatch": {"max_attempts": 2, "first_retry_ms": 100}})
     console = Console(bot.url)
     console.login()
     page = words_of(console.get(f"/deliveries/{dead(bot, trouble('fail'))}"))

@@ -73,6 +73,7 @@ CONTAINED = {
 UNLIMITED = ("memory", "threads") if SANITIZED else ()
 
 
+@pytest.mark.own_pace("it measures how long a neighbour takes")
 @pytest.mark.parametrize("action", [action for action in CONTAINED if action not in UNLIMITED])
 def test_a_plugin_that_misbehaves_costs_its_own_attempt_only(start_bot, action):
     host = start(start_bot, memory_mib=64)

@@ -367,7 +367,10 @@ def test_a_clock_that_is_ten_minutes_off_is_corrected_by_the_first_response(
     host = start_bot(plugins=["client"])
     for _ in range(2):
         assert done(host, get(MEMBER, show="state")) == ["0 200 active"]
-    assert responses(fake, MINT) == [401] + [201] * mints
+    # The host may compare its clock first, which shows GitHub's Date too.
+    assert responses(fake, "/app.*")[0] == 401
+    minted = responses(fake, MINT)
+    assert minted[1 if minted[0] == 401 else 0:] == [201] * mints
     assert responses(fake, MEMBER)[0] == 200 and 401 not in responses(fake, MEMBER)
 
 

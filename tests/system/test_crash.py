@@ -215,6 +215,7 @@ def test_frames_from_a_child_of_a_dead_worker_are_ignored(start_bot):
     host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
 
 
+@pytest.mark.own_pace("the deadlines of its two runs are 4 s apart")
 def test_a_loop_ends_at_its_deadline_and_its_neighbours_lose_no_attempt(start_bot):
     host = start_bot(plugins=[{"name": "trouble", "deadline_ms": 8000}],
                      config={"dispatch": {"delay_ms": 0}})

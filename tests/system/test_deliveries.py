@@ -261,8 +261,8 @@ def test_payloads_are_pruned_after_the_end_and_guids_are_kept(start_bot):
     host.wait_log(msg="dead", delivery=dead)
     host.stop()
     host.start()
-    host.wait_log(msg="pruned", bodies=1, deliveries=0)
-    assert "pruned" in run(host, "show", done)
+    # The first host may have done it already.
+    snek.wait_until(lambda: "pruned" in run(host, "show", done), host.process.output)
     assert "was pruned" in run(host, "show", "--body", done, status=65)
     assert run(host, "show", "--body", dead)
     # GitHub's button still means: run it again.

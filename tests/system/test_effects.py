@@ -145,15 +145,18 @@ def in_progress(fake):
     return [r for r in fake.requests(path=ISSUE) if r["status"] is None]
 
 
+@pytest.mark.own_pace("the host gives up a request after 30 s")
 def test_a_plugin_has_at_most_64_requests_in_flight(fake, start_bot):
     """Further requests wait in its worker, also when an earlier worker made the first ones. The limit
     holds for all installations together."""
     host = start_bot(plugins=[{"name": "effects", "concurrency": 100}, "trouble"])
     fake.patch_state({"installations": [{**fake.state["installations"][0], "id": OTHER}]})
     fake.fail(method="GET", path=ISSUE, delay_ms=60000, times=-1)
+    host.verb("plugins", "pause", "effects")
     for n in range(100):
         host.deliver("effects", {**effect("read_title"),
                                  "installation": {"id": [snek.INSTALLATION, OTHER][n % 2]}})
+    host.verb("plugins", "resume", "effects")
     snek.wait_until(lambda: len(in_progress(fake)) == 64, "64 requests")
     mark = host.mark()
     host.kill("worker", signal.SIGKILL)
@@ -199,9 +202,10 @@ def test_long_urls_of_one_plugin_do_not_fill_the_hosts_memory(start_bot):
     assert memory_kib(host, "VmHWM") - before < 32 << 10
 
 
+@pytest.mark.own_pace("it discards the run within the 4.5 s that a request may wait for its pace")
 def test_after_a_run_was_discarded_nothing_of_it_is_sent(fake, start_bot):
     host = start_bot(plugins=["effects"], config={
-        "github": {"notify_interval_ms": 3000, "write_interval_ms": 1000}})
+        "github": {"notify_interval_ms": 4500, "write_interval_ms": 1000}})
     delivery = host.deliver("effects", effect("comment_twice"))
     fake.wait_requests(method="POST", path=PATHS["comment"])
     deliveries(host, "discard", delivery)

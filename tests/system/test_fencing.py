@@ -63,7 +63,8 @@ class Postgres:
 @pytest.fixture
 def lone(start_bot, either_store, request):
     """A bot with `trouble` whose leases are long, and its store."""
-    dispatch = {"delay_ms": 0, "lease_ms": 60000}
+    # The host does not look after its leases, by which it too would notice that a run was taken.
+    dispatch = {"delay_ms": 0, "lease_ms": 3_600_000}
     bot = start_bot(plugins=["trouble"], config={**either_store, "dispatch": dispatch})
     if either_store:
         return bot, Postgres(bot, request.getfixturevalue("database"))

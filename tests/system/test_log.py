@@ -72,10 +72,10 @@ def test_a_stalled_reader_costs_only_lines_and_the_log_counts_them(host):
     sent = flood(host)
     assert host.request("GET", "/healthz", timeout=GITHUB_WAITS_S).status == 200
     wait_done(host, sent)
-    missing = dropped(host)
+    assert dropped(host) > 0
     before = host.mark()
     host.process.read_on()
-    assert int(host.wait_log(msg="log_lines_dropped", after=before)["count"]) == missing
+    missing = int(host.wait_log(msg="log_lines_dropped", after=before)["count"])
     delivery = host.deliver("trouble", json.loads(BODY))
     host.wait_log(msg="done", delivery=delivery)
     assert dropped(host) == missing

@@ -32,8 +32,11 @@ def wait_done(bot, entries):
 
 def test_payloads_are_fetched_sixteen_at_once_and_no_more(make, fake):
     bot = make()
-    fake.fail("GET", PAYLOADS, delay_ms=600000, times=SLOTS)
+    bot.stop()
     entries = deliver(fake, 40)
+    # The host gives up a request after 30 s.
+    fake.fail("GET", PAYLOADS, delay_ms=600000, times=SLOTS)
+    bot.start()
     snek.wait_until(lambda: len(payload_requests(fake)) == SLOTS,
                     lambda: len(payload_requests(fake)))
     wait_readings(fake)  # meanwhile the host goes on reading the list

@@ -23,10 +23,12 @@ def bot(start_bot, time_file):
 
 
 def advance(bot, time_file, ms):
-    """Returns once all has fired that is due by then, with how much that was so far."""
+    """Returns once all has fired that is due by then, with how many timers that were. The plugin's
+    schedules may fire too."""
     mark = bot.mark()
     time_file.write_text(f"{ms}\n")
-    return int(bot.wait_log(msg="time_advanced", ms=str(ms), after=mark)["fired"])
+    bot.wait_log(msg="time_advanced", ms=str(ms), after=mark)
+    return len(bot.log(msg="stored", source="timer", after=mark))
 
 
 def event(action, n=0, ms=DAY_MS, **more):
@@ -136,8 +138,9 @@ def test_no_timer_fires_while_the_clock_is_40_days_ahead(fake, bot, time_file):
     assert bot.post("timed", event("hurry"), delivery=delivery).status == 200
     bot.wait_log(msg="waiting", delivery=delivery)
     bot.wait_log(msg="clock_right")
-    assert bot.wait_log(msg="time_advanced")["fired"] == "1"
+    bot.wait_log(msg="time_advanced")
     fired(bot)
+    assert len(bot.log(msg="stored", source="timer")) == 1
 
 
 def test_pending_timers_are_counted_and_listed(bot, time_file):

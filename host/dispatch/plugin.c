@@ -283,7 +283,7 @@ static void on_ready(void *context) {
     struct plugin *plugin = context;
     const char *why;
     enum frame_sandbox_level level = worker_process_level(plugin->runs.worker_process, &why);
-    if (!plugin_description(plugin)) {
+    if (!plugin_description(plugin) || (plugin->inherited && !plugin->described)) {
         /* Its description was rejected, and its worker is being ended. */
         return;
     }

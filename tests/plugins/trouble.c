@@ -258,7 +258,7 @@ static int32_t trouble(struct snek_run *run) {
     } else if (strcmp(what, "long_urls") == 0) {
         return send_long_urls(run);
     } else if (strcmp(what, "as_app") == 0) {
-        return snek_get(run, "/app", NULL);
+        return snek_get(run, "/app/hook/config", NULL);
     } else if (strcmp(what, "comment") == 0) {
         return write_comment(run);
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""`snekomatic check --plugin` tries what a good plugin survives, with GitHub's own payloads."""
+"""`snekomatic check --plugin` tries what a good plugin survives, and names what it does not."""
 
 import json
 import os
@@ -12,38 +12,11 @@ import pytest
 import snek
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-MODULES = os.environ.get("SNEK_NODE_MODULES")
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory):
-    """A folder with each payload of @octokit/webhooks-examples."""
-    assert MODULES, "SNEK_NODE_MODULES must name the node_modules that `./dev test` installs"
-    index = pathlib.Path(MODULES) / "@octokit/webhooks-examples/api.github.com/index.json"
-    folder = tmp_path_factory.mktemp("examples")
-    for entry in json.loads(index.read_text(encoding="utf-8")):
-        for number, example in enumerate(entry["examples"]):
-            (folder / f"{entry['name']}.{number}.json").write_text(json.dumps(example))
-    assert len(list(folder.iterdir())) == 329
-    return folder
 
 
 def check(*words):
     return subprocess.run([snek.program("snekomatic"), "check", *map(str, words)], text=True,
                           capture_output=True, check=False)
-
-
-@pytest.mark.parametrize("name", ["dco.so", "hello.so", "invite.so", "ping.so", "stale.so", "welcome.so",
-                                  "bot-chatops.so"])
-def test_a_good_plugin_survives_every_example_of_github_with_each_value_missing(examples, name):
-    done = check("--plugin", snek.program(name), "--payloads", examples)
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[1] == "ok   create() and destroy(), 100 times"
-    tried = int(re.fullmatch(r"ok   (\d+) deliveries, whole, and with each value missing or null",
-                             lines[2])[1])
-    assert tried > 1500
-    assert re.fullmatch(r"ok   \d+ deliveries, cancelled at once", lines[3])
 
 
 def with_built_plugins(text):

@@ -35,6 +35,12 @@ static void put_bulk_button(struct console_task *task, const struct inbox_failur
     view_form_end(&task->page);
 }
 
+/* One run has no other ids than its own. */
+static const char *shown_reason(const struct inbox_failure_group *group) {
+    const char *reason = group->runs == 1 ? group->last_reason : group->reason;
+    return *reason ? reason : "without a reason";
+}
+
 static void put_group(struct console_task *task, const struct inbox_failure_group *group) {
     struct buffer *page = &task->page;
     bool dead = strcmp(group->state, "dead") == 0;
@@ -45,10 +51,15 @@ static void put_group(struct console_task *task, const struct inbox_failure_grou
     if (*group->label && strcmp(group->label, group->state) != 0) {
         http_page_put(page, "<strong>%s</strong>: ", group->label);
     }
-    view_long_text(page, *group->reason ? group->reason : "without a reason");
-    if (strcmp(group->reason, group->last_reason) != 0) {
+    view_long_text(page, shown_reason(group));
+    if (group->runs > 1 && strcmp(group->reason, group->last_reason) != 0) {
         http_page_html(page, "</p>\n<p class=\"soft\">The last one: ");
         view_long_text(page, group->last_reason);
+    }
+    if (dead && strncmp(group->reason, "the worker ", strlen("the worker ")) == 0) {
+        http_page_html(page,
+                       "</p>\n<p><strong>Fix the plugin before you retry.</strong> The page of "
+                       "the last one has the crash among its log lines.");
     }
     http_page_html(page, "</p>\n<p class=\"soft\">First ");
     view_time(page, group->first_ms, task->now_ms);
@@ -80,7 +91,7 @@ static void put_page(struct console_task *task, const struct inbox_failures *fai
     bool masked = false;
     for (size_t i = 0; i < failures->n_groups; i++) {
         put_group(task, &failures->groups[i]);
-        masked = masked || strchr(failures->groups[i].reason, '#');
+        masked = masked || strchr(shown_reason(&failures->groups[i]), '#');
     }
     if (masked) {
         http_page_html(page, "<p class=\"hint\">A “#” in a reason stands for numbers and ids that "

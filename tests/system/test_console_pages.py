@@ -305,6 +305,7 @@ def test_a_run_that_crashed_says_to_fix_the_plugin_and_shows_the_crash(bot, cons
     page = console.get(f"/deliveries/{guid}")
     assert "msg=worker_died" in page.text and "Its worker died while it ran this delivery" in words_of(page)
     assert '<button class="quiet">Retry now' in page.text
+    assert "Fix the plugin before you retry." in words_of(console.get("/failures"))
     assert re.search(r"died \d+ times?", words_of(console.get("/plugins")))
 
 
@@ -375,11 +376,14 @@ def test_a_reader_sees_everything_and_changes_nothing(bot, console):
 
 
 def test_the_failures_show_the_ids_of_the_last_run(narrow):
-    _, console = narrow
+    bot, console = narrow
     [group] = console.json("/failures")["groups"]
-    assert "installation #" in group["reason"] and f"installation {snek.INSTALLATION}" in group["last_reason"]
+    reason = f"installation {snek.INSTALLATION} does not grant"
+    assert "installation #" in group["reason"] and reason in group["last_reason"]
+    assert reason in words_of(console.get("/failures")) and "installation #" not in words_of(console.get("/failures"))
+    bot.wait_log(msg="parked", delivery=bot.deliver("issue_comment", snek.payload("issue_comment.created")))
     page = words_of(console.get("/failures"))
-    assert f"The last one: installation {snek.INSTALLATION}" in page and "“#” in a reason stands for numbers" in page
+    assert f"The last one: {reason}" in page and "“#” in a reason stands for numbers" in page
 
 
 def test_failures_are_grouped_and_all_of_a_group_is_retried(bot, console):

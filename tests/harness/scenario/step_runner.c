@@ -314,7 +314,9 @@ static bool is_held(struct step_runner *runner, const struct expected_request *w
     return false;
 }
 
-/* Kills while GitHub's response to a request is on its way, then releases the response. */
+/* Kills while GitHub's response to a request is on its way, then releases the response. A host that
+ * is killed loses the log lines that it has not written yet, so this waits for the line that says
+ * how many runs the step has. */
 static int kill_at(struct step_runner *runner, const char *at, struct error *err) {
     struct expected_request wanted;
     int64_t deadline_ms = clock_monotonic_ms() + runner->environment->options->timeout_ms;
@@ -329,7 +331,8 @@ static int kill_at(struct step_runner *runner, const char *at, struct error *err
         }
         pick_requests(runner, json_object_get(response, "requests"));
         json_decref(response);
-        held = is_held(runner, &wanted);
+        take_lines(runner);
+        held = is_held(runner, &wanted) && runner->runs_wanted != SIZE_MAX;
         if (!held && clock_monotonic_ms() > deadline_ms) {
             return error_set(err, "kill_at: no %s came", at);
         }

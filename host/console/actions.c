@@ -9,8 +9,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ACTIONS ((size_t)200)
+
+/* The GUID of the delivery that was changed; NULL: the target is something else. */
+static const char *delivery_of(const struct inbox_action *action) {
+    bool is_delivery = strcmp(action->what, "retry") == 0 || strcmp(action->what, "discard") == 0;
+    return is_delivery ? action->target : NULL;
+}
+
+static void put_target(struct buffer *page, const struct inbox_action *action) {
+    const char *delivery = delivery_of(action);
+    if (delivery) {
+        view_put_delivery_link(page, delivery, "");
+        http_page_put(page, ">%s</a>", delivery);
+    } else {
+        http_page_text(page, action->target);
+    }
+}
 
 static void put_page(struct console_task *task, const struct inbox_actions *found) {
     struct buffer *page = &task->page;
@@ -30,9 +47,10 @@ static void put_page(struct console_task *task, const struct inbox_actions *foun
         const struct inbox_action *action = &found->actions[i];
         http_page_html(page, "<tr><td class=\"nowrap\">");
         view_time(page, action->at_ms, task->now_ms);
-        http_page_put(page,
-                      "</td><td>%s</td><td>%s</td><td class=\"wide\">%s</td><td>%s</td></tr>\n",
-                      action->who, action->what, action->target, action->result);
+        http_page_put(page, "</td><td>%s</td><td>%s</td><td class=\"wide\">", action->who,
+                      action->what);
+        put_target(page, action);
+        http_page_put(page, "</td><td>%s</td></tr>\n", action->result);
     }
     if (found->n_actions > 0) {
         http_page_html(page, "</tbody></table></div>\n");
@@ -58,6 +76,11 @@ static void put_json(struct console_task *task, const struct inbox_actions *foun
         view_json_text(json, "who", action->who);
         view_json_text(json, "what", action->what);
         view_json_text(json, "target", action->target);
+        if (delivery_of(action)) {
+            view_json_text(json, "delivery", action->target);
+        } else {
+            view_json_null(json, "delivery");
+        }
         view_json_text(json, "result", action->result);
         view_json_close(json, '}');
     }

@@ -200,7 +200,7 @@ static void put_quotas(struct console_task *task, const struct app_view *view) {
         return;
     }
     http_page_html(page, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                         "aria-labelledby=\"quotas\"><table class=\"quotas\">\n<thead><tr><th "
+                         "aria-labelledby=\"quotas\"><table class=\"list quotas\">\n<thead><tr><th "
                          "scope=\"col\">Installation</th><th scope=\"col\">Quota</th><th "
                          "scope=\"col\">Requests</th><th scope=\"col\">Left</th><th scope=\"col\">"
                          "Reset</th><th scope=\"col\">Reported</th></tr></thead>\n<tbody>\n");

@@ -133,6 +133,8 @@ static void put_numbers(struct console_task *task, const struct inbox_stats *sta
     put_number(page, "in doubt", stats->in_doubt, "effects without a recorded response");
     http_page_html(page, "</ul>\n<h2 id=\"oldest\">The oldest</h2>\n<dl class=\"facts\">\n");
     put_oldest(task, "run that is due", oldest_due_ms(stats), "no run is queued");
+    put_oldest(task, "waiting run, since its delivery came", stats->oldest_waiting_ms,
+               "no run waits");
     put_oldest(task, "effect in doubt", stats->oldest_in_doubt_ms, "none is in doubt");
     http_page_html(page, "</dl>\n");
 }
@@ -165,6 +167,7 @@ static void put_json(struct console_task *task, const struct overview *overview)
     view_json_close(json, '}');
     view_json_number(json, "effects_in_doubt", stats->in_doubt);
     view_json_time(json, "oldest_due", oldest_due_ms(stats));
+    view_json_time(json, "oldest_waiting", stats->oldest_waiting_ms);
     view_json_time(json, "oldest_in_doubt", stats->oldest_in_doubt_ms);
     view_json_open(json, "recent", '[');
     for (size_t i = 0; i < overview->recent.n_entries; i++) {

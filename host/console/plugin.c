@@ -223,11 +223,10 @@ void page_plugin(struct console_task *task) {
         return;
     }
     if (task->wants_json) {
-        view_json_open(&task->page, NULL, '{');
-        view_json_text(&task->page, "name", description->name);
-        plugins_put_json_worker(&task->page, description->name);
-        put_json_github(task, description);
-        view_json_close(&task->page, '}');
+        if (plugins_put_json_one(task, description->name) == 0) {
+            put_json_github(task, description);
+            view_json_close(&task->page, '}');
+        }
         return;
     }
     if (plugins_put_one(task, index, description) == 0) {

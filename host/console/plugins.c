@@ -80,7 +80,7 @@ static void put_sparkline(struct buffer *page, const struct inbox_plugin_runs *r
     }
     http_page_put(page,
                   "<svg class=\"spark\" viewBox=\"0 0 %d 30\" preserveAspectRatio=\"none\" "
-                  "role=\"img\" aria-label=\"%lld run%s in 24 hours, at most %lld in one\">",
+                  "role=\"img\" aria-label=\"%lld run%s in 24 hours, at most %lld in one hour\">",
                   HOURS * 5, (long long)sum, sum == 1 ? "" : "s", (long long)most);
     for (size_t i = 0; i < HOURS; i++) {
         long long height = (long long)(runs->hours[i] * 28 / most);
@@ -358,7 +358,16 @@ int plugins_put_one(struct console_task *task, size_t index,
 
 /* ---- JSON ---- */
 
-void plugins_put_json_worker(struct buffer *json, const char *plugin) {
+/* What the chart draws. NULL: the store knows no run of the plugin. */
+static void put_json_hours(struct buffer *json, const struct inbox_plugin_runs *runs) {
+    view_json_open(json, "runs_by_hour", '[');
+    for (size_t i = 0; i < HOURS; i++) {
+        view_json_number(json, NULL, runs ? runs->hours[i] : 0);
+    }
+    view_json_close(json, ']');
+}
+
+static void put_json_worker(struct buffer *json, const char *plugin) {
     struct metrics_worker worker;
     if (!metrics_read_worker(plugin, &worker)) {
         return;
@@ -369,6 +378,22 @@ void plugins_put_json_worker(struct buffer *json, const char *plugin) {
     view_json_number(json, "ran_ms", worker.ran_ms);
     view_json_number(json, "deaths", (int64_t)worker.deaths);
     view_json_close(json, '}');
+}
+
+int plugins_put_json_one(struct console_task *task, const char *name) {
+    struct plugins plugins;
+    struct error err;
+    int result = load(task, &plugins, &err);
+    if (result < 0) {
+        view_store_failed(task, &err);
+    } else {
+        view_json_open(&task->page, NULL, '{');
+        view_json_text(&task->page, "name", name);
+        put_json_hours(&task->page, runs_of(&plugins, name));
+        put_json_worker(&task->page, name);
+    }
+    finish(&plugins);
+    return result;
 }
 
 static void put_json(struct console_task *task, const struct plugins *plugins) {
@@ -385,7 +410,8 @@ static void put_json(struct console_task *task, const struct plugins *plugins) {
         view_json_number(json, "running", runs->running);
         view_json_number(json, "parked", runs->parked);
         view_json_number(json, "dead", runs->dead);
-        plugins_put_json_worker(json, runs->plugin);
+        put_json_hours(json, runs);
+        put_json_worker(json, runs->plugin);
         view_json_close(json, '}');
     }
     view_json_close(json, ']');

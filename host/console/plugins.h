@@ -9,7 +9,7 @@
 /* Begins the page. `index`: among the enabled plugins. 0; -1: the response says that the store
  * failed. */
 int plugins_put_one(struct console_task *task, size_t index, const struct description *description);
-/* The member "worker". */
-void plugins_put_json_worker(struct buffer *json, const char *plugin);
+/* Begins the page's JSON twin, an object that the caller continues and closes. 0 or -1 as above. */
+int plugins_put_json_one(struct console_task *task, const char *name);
 
 #endif

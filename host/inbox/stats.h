@@ -26,6 +26,9 @@ struct inbox_stats {
     int64_t oldest_due_ms;
     /* Wall clock: the first intent among those of `in_doubt`; 0: none. */
     int64_t oldest_in_doubt_ms;
+    /* Wall clock: when the delivery of the first run came that is among those of `waiting`; 0:
+     * none. */
+    int64_t oldest_waiting_ms;
 };
 
 #endif

@@ -9,7 +9,7 @@ const require = createRequire(settings.modules + "/");
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const report = { pages: [], violations: [], requests: [], errors: [], wide: [] };
+const report = { pages: [], violations: [], requests: [], errors: [], wide: [], cut: [], quotas: 0 };
 const browser = await chromium.launch({
     executablePath: settings.chromium,
     // A container may have little shared memory, and root has no sandbox of chromium.
@@ -30,6 +30,16 @@ async function check(page, name) {
     // No page is wider than the window: wide tables scroll by themselves.
     if (settings.scripts && (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth))) {
         report.wide.push(name);
+    }
+    // In a narrow window the quotas need no scrolling, and the search box has a line of its own.
+    if (settings.scripts && settings.viewport.width < 400) {
+        report.cut.push(...(await page.evaluate(() => {
+            const quotas = document.querySelector("table.quotas"), box = document.querySelector(".search input");
+            const hidden = quotas && quotas.parentElement.scrollWidth > quotas.parentElement.clientWidth;
+            const short = box && box.offsetWidth < box.form.clientWidth;
+            return [hidden && "quotas", short && "search"].filter(Boolean);
+        })).map((part) => `${name}: ${part}`));
+        report.quotas += await page.locator("table.quotas").count();
     }
     await checkers.clearCookies();
     await checkers.addCookies(await context.cookies());

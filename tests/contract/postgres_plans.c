@@ -51,6 +51,7 @@ static void due_runs_are_found_by_their_indexes_with_statistics_and_without(void
         {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '5', 7, 0)", "runs_turn"},
         {PG_SQL_RUNS_NEXT_DUE, "(E'invite\nping', '{0,0}')", "runs_due"},
         {PG_SQL_STATS, "('invite')", "Index Only Scan using runs_due"},
+        {PG_SQL_STATS, "('invite')", "Index Only Scan using runs_waiting"},
         {PG_SQL_LIST_COUNT_QUEUED, "", "runs_turn"},
         {PG_SQL_LIST_COUNT_HELD, "", "runs_turn"},
         {PG_SQL_LIST_COUNT_HELD, "", "runs_held"},

@@ -2,6 +2,7 @@
 /* The tests of the inbox's contract that are about runs whose handler asked to wait. */
 #include "inbox_contract.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define HOUR_MS INT64_C(3600000)
@@ -88,6 +89,40 @@ static void later_runs_of_its_key_pass_a_run_that_waits(void **state) {
     expect_due(fixture, "first", FIXTURE_NOW + HOUR_MS, 1, HOUR_MS);
 }
 
+static int64_t oldest_waiting_ms(struct fixture *fixture) {
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    return stats.oldest_waiting_ms;
+}
+
+/* "second" comes before "first" is claimed, so "first" gives its place in the line up. */
+static void the_arrival_of_the_oldest_run_that_waits_is_known(void **state) {
+    struct fixture *fixture = *state;
+    for (int64_t i = 0; i < 3; i++) {
+        static const char *const guids[] = {"first", "second", "other"};
+        struct inbox_put_run run = {.plugin = "invite",
+                                    .order = i < 2 ? INBOX_ORDER_ITEM : INBOX_ORDER_NONE};
+        struct inbox_put put = put_of(guids[i]);
+        put.received_ms = FIXTURE_NOW - HOUR_MS + i;
+        put.runs = &run;
+        assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    }
+    assert_int_equal(oldest_waiting_ms(fixture), 0);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 2);
+    bool turned = strcmp(claim.runs[0].guid, "first") != 0;
+    struct inbox_run other = claim.runs[turned ? 0 : 1], first = claim.runs[turned ? 1 : 0];
+    free(claim.runs);
+    wait_an_hour(fixture, &other);
+    assert_int_equal(oldest_waiting_ms(fixture), FIXTURE_NOW - HOUR_MS + 2);
+    wait_an_hour(fixture, &first);
+    assert_int_equal(oldest_waiting_ms(fixture), FIXTURE_NOW - HOUR_MS);
+    struct inbox_change discard = {
+        .operation = {.kind = INBOX_DISCARD}, .guid = "first", .now_ms = FIXTURE_NOW};
+    assert_int_equal(fixture_do(fixture, &discard.operation), 0);
+    assert_int_equal(oldest_waiting_ms(fixture), FIXTURE_NOW - HOUR_MS + 2);
+}
+
 static void a_redelivery_makes_a_run_due_that_waits(void **state) {
     struct fixture *fixture = *state;
     struct inbox_run run = fixture_put_and_claim(fixture, "a");
@@ -112,6 +147,7 @@ size_t contract_waiting_tests(const struct contract_store *store, struct CMUnitT
     const struct CMUnitTest all[] = {
         CONTRACT(a_run_that_waits_loses_no_attempt_and_is_shown_as_waiting),
         CONTRACT(later_runs_of_its_key_pass_a_run_that_waits),
+        CONTRACT(the_arrival_of_the_oldest_run_that_waits_is_known),
         CONTRACT(a_redelivery_makes_a_run_due_that_waits),
         CONTRACT(a_retry_by_hand_forgets_how_long_a_run_has_waited),
     };

@@ -51,7 +51,8 @@ def walk(bot, tmp_path, name, **settings):
     assert done.returncode == 0, done
     report = json.loads(done.stdout)
     assert "problem" not in report, (report, bot.process.output())
-    assert not report["violations"] and not report["wide"], report
+    assert not report["violations"] and not report["wide"] and not report["cut"], report
+    assert report["quotas"] == (1 if settings["scripts"] and settings["viewport"] is NARROW else 0)
     assert not report["errors"], report["errors"]
     assert all(url.startswith(bot.url) for url in report["requests"]), report["requests"]
     assert report["wrong"] == "This token is wrong." and report["found"] == 1

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The console's pages over HTTP; test_console_browser.py looks at them in a browser."""
 
+import contextlib
+import datetime
 import html
 import http.client
 import json
 import re
+import sqlite3
+import time
 import urllib.parse
 
 import pytest
@@ -13,6 +17,7 @@ import snek
 from console_client import READER, Console, start_console
 
 
+HOUR_MS = 3_600_000
 COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
 
 
@@ -553,6 +558,64 @@ def test_recovery_and_the_overview_have_their_numbers(bot, console):
         series = console.json(f"/overview?span={span}")["series"]["buckets"]
         assert len(series) == buckets and series[-1]["dead"] + series[-2]["dead"] == 1
     assert 'role="img" aria-label="1 delivery and 1 dead run in' in console.get().text
+
+
+def change_store(bot, statement, values=()):
+    """The bot is stopped meanwhile."""
+    bot.stop()
+    with contextlib.closing(sqlite3.connect(bot.folder / "snekomatic.db")) as store, store:
+        store.executemany(statement, values or [()])
+    bot.start()
+    console = Console(bot.url)
+    console.login()
+    return console
+
+
+def test_the_overview_shows_the_age_of_the_oldest_waiting_run(start_bot):
+    bot = start_console(start_bot, plugins=["timed"])
+    console = Console(bot.url)
+    console.login()
+    assert console.json("/overview")["oldest_waiting"] is None and "no run waits" in text_of(console.get())
+    for number in (1, 2):
+        guid = bot.deliver("timed", about(number, "wait", ms=HOUR_MS))
+        bot.wait_log(msg="waiting", delivery=guid)
+    console = change_store(bot, "UPDATE deliveries SET received_ms = received_ms - (3 - id) * ?", [(HOUR_MS,)])
+    shown = console.json("/overview")
+    assert shown["runs"]["waiting"] == 2
+    age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(shown["oldest_waiting"][:-1] + "+00:00")
+    assert datetime.timedelta(hours=2) <= age < datetime.timedelta(hours=3)
+    assert re.search(r"waiting run, since its delivery came \S+ \S+ UTC 2(\.\d)? h ago", words_of(console.get()))
+
+
+def test_a_plugin_has_a_chart_of_its_runs_by_hour(start_bot):
+    bot = start_console(start_bot, plugins=["trouble", "ping"])
+    hour = int(time.time()) // 3600 - 5
+    console = change_store(bot, "INSERT INTO series VALUES (?, ?, 'trouble', ?, 0, 0, 0)",
+                           [(HOUR_MS, hour * HOUR_MS, 6), (HOUR_MS, (hour + 2) * HOUR_MS, 3)])
+    for shown in (console.json("/plugins/trouble"),
+                  next(one for one in console.json("/plugins")["plugins"] if one["name"] == "trouble")):
+        hours = shown["runs_by_hour"]
+        assert len(hours) == 24 and [count for count in hours if count] == [6, 3]
+        assert hours.index(3) - hours.index(6) == 2
+    assert console.json("/plugins/ping")["runs_by_hour"] == [0] * 24
+    for path in ("/plugins", "/plugins/trouble"):
+        page = console.get(path).text
+        assert 'role="img" aria-label="9 runs in 24 hours, at most 6 in one hour"' in page
+        assert re.findall(r'<rect x="\d+" y="\d+" width="4" height="(\d+)"/>', page[page.index('class="spark"'):])[:24] == [
+            str(count * 28 // 6 + 1) for count in hours]
+
+
+def test_the_actions_lead_to_their_deliveries(bot, console):
+    guid = "a/b?c#d%41&e='f+g"
+    bot.deliver("trouble", about(12), delivery=guid)
+    bot.wait_log(msg="dead", delivery=guid)
+    console.submit("/deliveries", console.get("/deliveries/" + urllib.parse.quote(guid, safe="")).form("/retry"))
+    console.submit("/plugins", console.get("/plugins").form("/trouble/pause"))
+    assert [(one["what"], one["delivery"]) for one in console.json("/actions")["actions"]] == [
+        ("pause", None), ("retry", guid)]
+    page = console.get("/actions")
+    [link] = re.findall(r'<a href="/console(/deliveries/[^"]+)">([^<]+)</a>', page.text)
+    assert html.unescape(link[1]) == guid and guid in text_of(console.get(link[0]))
 
 
 def test_strangers_see_the_commands_only_if_they_may(start_bot):

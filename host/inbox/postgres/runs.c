@@ -267,6 +267,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     store_split_waiting(stats, pg_number(result, 0, 9), pg_number(result, 0, 10));
     stats->timers = pg_number(result, 0, 11);
     stats->oldest_in_doubt_ms = number_or_zero(result, 12);
+    stats->oldest_waiting_ms = number_or_zero(result, 13);
     return 0;
 }
 

@@ -149,6 +149,20 @@
 #define SQL_COUNT_QUEUED_WAITING                                                                   \
     SQL_COUNT("FROM p" SQL_RUNS_OF("p.plugin", SQL_WAITS("queued")) SQL_IS_SHOWN)
 #define SQL_COUNT_BLOCKED_WAITING SQL_COUNT("FROM runs WHERE " SQL_WAITS("blocked"))
+/* The waiting run with the smallest id came first. Each plugin's is found by its index. */
+#define SQL_FIRST_WAITING(state, plugin)                                                           \
+    "(SELECT id FROM runs WHERE " SQL_WAITS(state) " AND plugin = " plugin " ORDER BY id LIMIT 1)"
+#define SQL_BLOCKED_PLUGIN "SELECT min(plugin) FROM runs WHERE " SQL_WAITS("blocked")
+#define SQL_BLOCKED_PLUGINS                                                                        \
+    "WITH RECURSIVE b (plugin) AS (" SQL_BLOCKED_PLUGIN " UNION ALL SELECT (" SQL_BLOCKED_PLUGIN   \
+    " AND plugin > b.plugin) FROM b WHERE b.plugin IS NOT NULL) "
+/* clang-format off */
+#define SQL_OLDEST_WAITING                                                                         \
+    "(SELECT received_ms FROM deliveries WHERE id = (SELECT delivery FROM runs WHERE id ="         \
+    " (SELECT min(id) FROM (SELECT " SQL_FIRST_WAITING("queued", "p.plugin") " AS id FROM p"       \
+    " WHERE true" SQL_IS_SHOWN " UNION ALL SELECT id FROM (" SQL_BLOCKED_PLUGINS                   \
+    "SELECT " SQL_FIRST_WAITING("blocked", "b.plugin") " AS id FROM b) AS blocked) AS firsts)))"
+/* clang-format on */
 #define SQL_COUNT_UNWANTED(state)                                                                  \
     SQL_COUNT("FROM (SELECT plugin FROM runs WHERE state = '" state "' LIMIT 100000) AS r"         \
               " WHERE NOT " SQL_WANTED("r.plugin", "$1"))
@@ -191,7 +205,8 @@
     SQL_COUNT_QUEUED_WAITING SQL_COMMA                                                             \
     SQL_COUNT_BLOCKED_WAITING SQL_COMMA                                                            \
     SQL_COUNT_TIMERS SQL_COMMA                                                                     \
-    SQL_OLDEST_IN_DOUBT
+    SQL_OLDEST_IN_DOUBT SQL_COMMA                                                                  \
+    SQL_OLDEST_WAITING
 /* clang-format on */
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place

@@ -160,6 +160,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, 
     stats->timers = sqlite3_column_int64(query.statement, 11);
     /* A NULL reads as 0. */
     stats->oldest_in_doubt_ms = sqlite3_column_int64(query.statement, 12);
+    stats->oldest_waiting_ms = sqlite3_column_int64(query.statement, 13);
     return 0;
 }
 

@@ -82,7 +82,7 @@ CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
     WHERE order_key <> '' AND outside = false AND state IN ('queued', 'held', 'running');
 CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)
     WHERE state = 'blocked';
-CREATE INDEX runs_waiting ON runs (state, plugin)
+CREATE INDEX runs_waiting ON runs (state, plugin, id)
     WHERE label = 'waiting' AND state IN ('queued', 'blocked');
 CREATE INDEX runs_outside ON runs (due_ms, id) WHERE state = 'blocked' AND outside;
 CREATE INDEX runs_held ON runs (hold, id) WHERE state = 'held';

@@ -158,7 +158,7 @@ class Soak:
 
     def _make_due(self):
         """Runs that wait for their retry are due now. One more delivery makes the host look."""
-        self.store.change("UPDATE runs SET due_ms = 0 WHERE state = 'queued'")
+        self.store.make_due()
         number = self.next + 1
         self.next = number
         payload = {**self._payload(number), "trouble": None}

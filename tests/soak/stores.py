@@ -11,6 +11,9 @@ import time
 import server
 import snek
 
+# Runs that wait for their retry.
+DUE = "UPDATE runs SET due_ms = 0 WHERE state = 'queued'"
+
 
 class SqliteStore:
     """A file. The preloaded library of tests/faults stalls its disk."""
@@ -32,6 +35,9 @@ class SqliteStore:
     def change(self, sql):
         with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as store, store:
             store.execute(sql)
+
+    def make_due(self):
+        self.change(DUE)
 
     @contextlib.contextmanager
     def disk_stall(self):
@@ -76,6 +82,10 @@ class PostgresStore:
 
     def change(self, sql):
         self.query(sql)
+
+    def make_due(self):
+        # The claims of a host begin where it knows of queued runs, and a notification extends that.
+        self.change(f"{DUE}; SELECT pg_notify('snekomatic', '1')")
 
     @contextlib.contextmanager
     def pause(self):

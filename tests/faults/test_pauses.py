@@ -17,6 +17,9 @@ import snek
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "postgres"))
 import server
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
 LEASE_S = 1.5
 RUNS = 8

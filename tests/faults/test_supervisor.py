@@ -9,6 +9,9 @@ import pytest
 
 import snek
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 STATUS_MAY_PASS = 75
 

@@ -247,7 +247,7 @@ def main():
                                  "effects_per_hour": 100000}], env=store.environment,
                        config={"store": {"url": store.url},
                                "github": {"write_interval_ms": 0, "notify_interval_ms": 0},
-                               "dispatch": {"delay_ms": 100, "lease_ms": options.lease},
+                               "dispatch": {"delay_ms": 100, "lease_ms": options.lease, "first_retry_ms": 5000},
                                "log": {"level": "info"}})
         soak = Soak(bot, store, options.deliveries, options.rate, options.lease / 1000,
                     random.Random(options.seed))

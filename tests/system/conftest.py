@@ -60,11 +60,17 @@ def client(fake, app):
 
 
 @pytest.fixture
-def start_bot(fake, tmp_path):
-    """Starts bots that are ended with the test: start_bot(plugins=["ping"], ...)."""
+def start_bot(request, fake, tmp_path):
+    """Starts bots that are ended with the test: start_bot(plugins=["ping"], ...). In a file that has
+    FIRST_RETRY_MS, a failed run comes again by itself after so long."""
     bots = []
+    first_retry_ms = getattr(request.module, "FIRST_RETRY_MS", None)
 
     def start(folder="bot", **options):
+        if first_retry_ms:
+            config = options.get("config") or {}
+            dispatch = {"first_retry_ms": first_retry_ms, **config.get("dispatch", {})}
+            options["config"] = {**config, "dispatch": dispatch}
         bot = snek.Bot(fake, tmp_path / folder, start=False, **options)
         try:
             bot.start()

@@ -12,6 +12,9 @@ import pytest
 
 import snek
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 def trouble(action="fine", number=None, repository="acme/zoo", installation=snek.INSTALLATION):
     owner, name = repository.split("/")

@@ -14,6 +14,9 @@ import pytest
 
 import snek
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 LEASE_MS = 3000
 # A host waits for its server for less than half of the time that GitHub waits for a response.
 PATIENCE_MS = 5000

@@ -12,6 +12,9 @@ from test_deliveries import entries, run, runs, trouble
 from test_pull import comment, comments, status
 from test_recover import asked, recover
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 def test_deliveries_are_listed_retried_and_discarded_beside_the_host(start_bot, store):
     host = start_bot(plugins=["trouble"], config={"store": {"url": store},

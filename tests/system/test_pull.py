@@ -12,6 +12,9 @@ import pytest
 import snek
 from test_recover import asked, trouble
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 def pulls(seconds=1, **more):
     return {"github": {"receive": "pull", "pull_interval_seconds": seconds, **more}}

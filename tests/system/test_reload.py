@@ -12,6 +12,9 @@ import pytest
 import snek
 from reloading import build, edit, reload, trouble
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 SANITIZED = bool(os.environ.get("SNEK_SANITIZED"))
 RATE_PER_S = 20 if SANITIZED else 200
 

@@ -10,6 +10,9 @@ import snek
 from beside import (begin_reload, copy_plugin, go_on, hanging_reload, held_run, is_fine, long_run, push, start,
                     was_not_disturbed)
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 @pytest.fixture
 def plugin(tmp_path):

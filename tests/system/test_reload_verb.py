@@ -17,6 +17,9 @@ import pytest
 import snek
 from reloading import build, edit, reload, trouble
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 @pytest.fixture
 def plugin(tmp_path):

@@ -17,6 +17,9 @@ import pytest
 import snek
 from crashing import handled_neighbour, on, state, state_of, trouble
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 def test_five_deaths_in_a_minute_quarantine_the_plugin_which_keeps_its_runs(start_bot):
     host = start_bot(plugins=["trouble", "invite"], config={"dispatch": {"max_attempts": 1}})

@@ -12,6 +12,9 @@ import pytest
 import snek
 from rotation import OLD, files, finish, github_has, rotate, start, start_rotation, wait_for_patch, works
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 @pytest.fixture
 def bot(fake, start_bot):

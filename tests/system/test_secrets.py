@@ -11,6 +11,9 @@ import pytest
 
 import snek
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 
 def key_text(fake):
     return pathlib.Path(fake.key).read_text(encoding="ascii")

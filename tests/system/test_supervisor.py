@@ -6,6 +6,9 @@ import signal
 
 import snek
 
+# What is killed here may fail a run, which must then come again by itself.
+FIRST_RETRY_MS = 5000
+
 COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
 
 

@@ -17,7 +17,7 @@ static const char *const resources[] = {[INBOX_RATE_LIMIT_ALL] = "all requests",
                                         [INBOX_RATE_LIMIT_SEARCH] = "searches",
                                         [INBOX_RATE_LIMIT_GRAPHQL] = "GraphQL"};
 
-/* What an installation waits for. */
+/* The reasons for which an installation waits. */
 struct waits {
     int64_t parked;
     bool limits;

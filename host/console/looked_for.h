@@ -11,7 +11,7 @@
 /* The filters in words: "state dead, plugin ping". Nothing without a filter. False: it has none. */
 bool looked_for_put_filters(struct buffer *page, const struct search *search);
 
-/* What the entries of a page are, or that there are none. */
+/* Says which entries a page has, or that there are none. */
 void looked_for_put(struct console_task *task, const struct search *search,
                     const struct inbox_search *found);
 

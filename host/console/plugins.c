@@ -358,7 +358,7 @@ int plugins_put_one(struct console_task *task, size_t index,
 
 /* ---- JSON ---- */
 
-/* What the chart draws. NULL: the store knows no run of the plugin. */
+/* The numbers of the chart. NULL: the store knows no run of the plugin. */
 static void put_json_hours(struct buffer *json, const struct inbox_plugin_runs *runs) {
     view_json_open(json, "runs_by_hour", '[');
     for (size_t i = 0; i < HOURS; i++) {

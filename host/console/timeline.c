@@ -26,7 +26,7 @@ static bool read_place(const char *rest, char repository[HTTP_VALUE_MAX + 1], in
     return search_read_item(text, repository, number) && *number > 0;
 }
 
-/* What a request does, by its method and the end of its path. */
+/* The effect of a request in words, by its method and the end of its path. */
 static const char *words_of(const char *method, const char *url) {
     static const struct {
         const char *method, *end, *words;

@@ -106,7 +106,7 @@ int check_run_mark(const char *body, size_t bytes, const char *marker, char **ma
 
 /* ---- the list ---- */
 
-/* What a check run must have. `title` is NULL when the request has none. */
+/* The values that identify a check run. `title` is NULL when the request has none. */
 struct identity {
     char *external_id, *title;
     bool timed;

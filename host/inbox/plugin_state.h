@@ -37,7 +37,7 @@ enum inbox_plugin_state_outcome {
     INBOX_PLUGIN_STATE_FULL = 3,
 };
 
-/* As many as the effects of a run (dispatch/journal.h). */
+/* The limit is that of the effects of a run (dispatch/journal.h). */
 #define INBOX_RESERVATIONS_MAX 10000
 
 struct inbox_plugin_state {

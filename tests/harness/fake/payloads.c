@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The events whose payloads the fake makes. What an event says has happened is in the state then:
+/* The events whose payloads the fake makes. The state then agrees with the event:
  * the check run exists, the branch has moved. */
 #include "fake/payloads.h"
 

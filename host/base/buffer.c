@@ -85,6 +85,18 @@ int buffer_printf(struct buffer *buffer, const char *format, ...) {
     return result;
 }
 
+int buffer_append_encoded(struct buffer *buffer, const char *text, const char *plain) {
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    int result = 0;
+    for (; *text && result == 0; text++) {
+        bool stays = strchr(unreserved, *text) || strchr(plain, *text);
+        result = stays ? buffer_append(buffer, text, 1)
+                       : buffer_printf(buffer, "%%%02X", (unsigned char)*text);
+    }
+    return result;
+}
+
 int buffer_append_json_string(struct buffer *buffer, const char *text, size_t bytes) {
     static const char hex[] = "0123456789abcdef";
     size_t before = buffer->bytes;

@@ -31,6 +31,9 @@ int buffer_append(struct buffer *buffer, const void *data, size_t bytes);
 int buffer_append_text(struct buffer *buffer, const char *text);
 int buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* `text` for a URL: letters, digits, "-", ".", "_", "~" and the characters of `plain` stay, and
+ * others become %XX (RFC 3986, section 2.3). */
+int buffer_append_encoded(struct buffer *buffer, const char *text, const char *plain);
 /* `text` as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD. */
 int buffer_append_json_string(struct buffer *buffer, const char *text, size_t bytes);
 

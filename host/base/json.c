@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #if defined __SSE2__ && !defined JSON_PORTABLE
 #include <emmintrin.h>
@@ -463,4 +464,17 @@ bool json_to_integer(const struct json_value *value, int64_t *number) {
     }
     *number = negative ? (int64_t)-sum : (int64_t)sum;
     return true;
+}
+
+bool json_to_time(const struct json_value *value, int64_t *time_ms) {
+    char text[sizeof "2016-07-11T22:14:10Z"];
+    struct tm utc = {0};
+    if (value->type != JSON_STRING || value->raw_bytes - 2 != sizeof text - 1) {
+        return false;
+    }
+    memcpy(text, value->raw + 1, sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    *time_ms = (int64_t)timegm(&utc) * 1000;
+    return end && !*end;
 }

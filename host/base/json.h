@@ -73,4 +73,7 @@ bool json_find(const char *json, size_t bytes, const char *path, struct json_val
  * named json_integer: Jansson has one, and a program that links both would call the wrong one. */
 bool json_to_integer(const struct json_value *value, int64_t *number);
 
+/* GitHub's times, "2016-07-11T22:14:10Z", as milliseconds since 1970; false for anything else. */
+bool json_to_time(const struct json_value *value, int64_t *time_ms);
+
 #endif

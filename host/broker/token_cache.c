@@ -325,19 +325,6 @@ static void serve_waiters(struct token *token, const struct app_request *request
     }
 }
 
-/* "2016-07-11T22:14:10Z"; 0 when it is none. */
-static time_t parse_time(const struct json_value *value) {
-    char text[32];
-    struct tm utc = {0};
-    if (value->type != JSON_STRING || value->raw_bytes - 2 >= sizeof text) {
-        return 0;
-    }
-    memcpy(text, value->raw + 1, value->raw_bytes - 2);
-    text[value->raw_bytes - 2] = '\0';
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
-    return end && strcmp(end, "Z") == 0 ? timegm(&utc) : 0;
-}
-
 /* Only characters that may stand in a header. */
 static bool is_token(const struct json_value *value) {
     if (value->type != JSON_STRING || value->raw_bytes < 3 || value->raw_bytes - 2 > TOKEN_MAX) {
@@ -370,10 +357,11 @@ static int store_token(struct token *token, const struct buffer *body) {
         !json_find(json, body->bytes, "expires_at", &expires)) {
         return -1;
     }
-    time_t expires_s = parse_time(&expires);
+    int64_t expires_ms;
     AUTO_FREE char *granted = granted_of(token, body);
     struct secret copy;
-    if (expires_s <= 0 || !granted || secret_copy(&copy, text.raw + 1, text.raw_bytes - 2) < 0) {
+    if (!json_to_time(&expires, &expires_ms) || expires_ms <= 0 || !granted ||
+        secret_copy(&copy, text.raw + 1, text.raw_bytes - 2) < 0) {
         return -1;
     }
     forget_text(token);
@@ -384,8 +372,7 @@ static int store_token(struct token *token, const struct buffer *body) {
     /* Expiry by GitHub's clock, counted from now on by the monotonic one. */
     int64_t there_s = clock_wall_ms() / 1000 + transport_skew_s(token->cache->client->transport);
     token->created_at_ms = clock_monotonic_ms();
-    token->renew_at_ms =
-        token->created_at_ms + ((int64_t)expires_s - there_s - RENEW_BEFORE_S) * 1000;
+    token->renew_at_ms = token->created_at_ms + expires_ms - (there_s + RENEW_BEFORE_S) * 1000;
     if (token->narrowed && token->renew_at_ms > token->narrowed_until_ms) {
         token->renew_at_ms = token->narrowed_until_ms;
     }

@@ -7,7 +7,6 @@
 #include "console/assets.h"
 #include "console/pages.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,26 +211,12 @@ void view_form_end(struct buffer *page) {
     http_page_html(page, "</form>\n");
 }
 
-/* Characters of `plain`, letters and digits stay. */
-static int append_encoded(struct buffer *url, const char *text, const char *plain) {
-    int result = 0;
-    for (; *text && result == 0; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (isalnum(c) || strchr(plain, c)) {
-            result = buffer_append(url, text, 1);
-        } else {
-            result = buffer_printf(url, "%%%02X", c);
-        }
-    }
-    return result;
-}
-
 int view_append_encoded(struct buffer *url, const char *text) {
-    return append_encoded(url, text, "-_.~/");
+    return buffer_append_encoded(url, text, "/");
 }
 
 void view_put_part(struct buffer *out, const char *text) {
-    if (append_encoded(out, text, "-_.~") < 0) {
+    if (buffer_append_encoded(out, text, "") < 0) {
         http_page_cut(out);
     }
 }

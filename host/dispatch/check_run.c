@@ -5,13 +5,10 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PATH_END "/check-runs"
-#define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 /* ---- texts ---- */
 
@@ -35,18 +32,6 @@ static bool string_is(const char *json, size_t bytes, const char *path, const ch
     struct json_value found;
     return json_find(json, bytes, path, &found) && found.type == JSON_STRING &&
            json_text_is(found.raw + 1, found.raw_bytes - 2, text, strlen(text));
-}
-
-static int append_encoded(struct buffer *url, const char *text) {
-    int result = 0;
-    for (; *text; text++) {
-        if (strchr(UNRESERVED, *text)) {
-            result |= buffer_append(url, text, 1);
-        } else {
-            result |= buffer_printf(url, "%%%02X", (unsigned char)*text);
-        }
-    }
-    return result;
 }
 
 /* ---- the request ---- */
@@ -77,9 +62,9 @@ int check_run_list_url(const char *url, const char *body, size_t bytes, char **l
     AUTO_BUFFER struct buffer list = BUFFER_INIT(url_bytes + 3 * bytes + 100);
     int result = buffer_append(&list, url, url_bytes - end_bytes);
     result |= buffer_append_text(&list, "/commits/");
-    result |= append_encoded(&list, sha);
+    result |= buffer_append_encoded(&list, sha, "");
     result |= buffer_append_text(&list, "/check-runs?filter=all&check_name=");
-    result |= append_encoded(&list, name);
+    result |= buffer_append_encoded(&list, name, "");
     char *text = result == 0 ? buffer_steal(&list) : NULL;
     *list_url = text ? text : *list_url;
     return text ? CHECK_RUN_OK : -1;
@@ -127,15 +112,9 @@ static bool is_of_app(const char *json, size_t bytes, const char *app) {
 /* True when the check run began long before the request. */
 static bool is_older(const char *json, size_t bytes, int64_t since_ms) {
     struct json_value started;
-    struct tm utc = {0};
-    char text[32];
-    if (!json_find(json, bytes, "started_at", &started) || started.type != JSON_STRING ||
-        started.raw_bytes - 2 >= sizeof text) {
-        return false;
-    }
-    snprintf(text, sizeof text, "%.*s", (int)started.raw_bytes - 2, started.raw + 1);
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
-    return end && strcmp(end, "Z") == 0 && (int64_t)timegm(&utc) * 1000 < since_ms;
+    int64_t started_ms;
+    return json_find(json, bytes, "started_at", &started) && json_to_time(&started, &started_ms) &&
+           started_ms < since_ms;
 }
 
 static bool matches(const char *json, size_t bytes, const struct identity *identity,

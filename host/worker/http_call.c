@@ -14,7 +14,6 @@
 #define REQUEST_BYTES_1_0 (offsetof(struct snek_request, response) + sizeof(void *))
 #define GRAPHQL_BYTES_1_0 (offsetof(struct snek_graphql, response) + sizeof(void *))
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
-#define UNRESERVED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
 #define TOKEN_CHARACTERS                                                                           \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!#$%&'*+^`|~"
 
@@ -96,16 +95,6 @@ static const char *event_value(struct run *run, const char *name, size_t bytes, 
     return NULL;
 }
 
-static int append_encoded(struct buffer *url, const char *value, bool keeps_slash) {
-    int result = 0;
-    for (; *value && result == 0; value++) {
-        bool plain = strchr(UNRESERVED, *value) || (keeps_slash && *value == '/');
-        result = plain ? buffer_append(url, value, 1)
-                       : buffer_printf(url, "%%%02X", (unsigned char)*value);
-    }
-    return result;
-}
-
 static bool has_query(const struct buffer *url) {
     return memchr(url->data ? url->data : "", '?', url->bytes) != NULL;
 }
@@ -142,7 +131,7 @@ static int32_t expand_simple(struct run *run, const struct snek_request *request
                  request->url);
         return reject_value(run, SNEK_E_INVALID);
     }
-    return append_encoded(url, value, keeps_slash) == 0 ? 0 : too_long(run);
+    return buffer_append_encoded(url, value, keeps_slash ? "/" : "") == 0 ? 0 : too_long(run);
 }
 
 /* `{/name}`, `{?a,b}`, `{&a,b}`: those of the names that have a value. */
@@ -159,7 +148,7 @@ static int32_t expand_optional(struct run *run, const struct snek_request *reque
             if (prefix != '/') {
                 failed |= buffer_append(url, name, bytes) | buffer_append_text(url, "=");
             }
-            failed |= append_encoded(url, value, false);
+            failed |= buffer_append_encoded(url, value, "");
         }
         name += bytes + 1;
     }
@@ -206,9 +195,9 @@ static int32_t append_query(struct run *run, const struct snek_request *request,
     for (size_t i = 0; i < SNEK_PARAMETERS_MAX && request->query[i].name; i++) {
         if (request->query[i].value) {
             failed |= buffer_append_text(url, separator(url));
-            failed |= append_encoded(url, request->query[i].name, false);
+            failed |= buffer_append_encoded(url, request->query[i].name, "");
             failed |= buffer_append_text(url, "=");
-            failed |= append_encoded(url, request->query[i].value, false);
+            failed |= buffer_append_encoded(url, request->query[i].value, "");
         }
     }
     return failed ? too_long(run) : 0;

@@ -25,6 +25,16 @@ static void a_buffer_never_passes_its_maximum(void **state) {
     assert_string_equal(buffer.data, "0123456789");
 }
 
+static void reserved_characters_of_a_url_are_encoded(void **state) {
+    (void)state;
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(100);
+    assert_int_equal(buffer_append_encoded(&buffer, "aZ0-._~/ %\xC3\xA9", ""), 0);
+    assert_string_equal(buffer.data, "aZ0-._~%2F%20%25%C3%A9");
+    buffer.bytes = 0;
+    assert_int_equal(buffer_append_encoded(&buffer, "a/b?", "/"), 0);
+    assert_string_equal(buffer.data, "a/b%3F");
+}
+
 static void json_strings_are_escaped_and_repaired(void **state) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(100);
     assert_int_equal(buffer_append_json_string(&buffer, "a\"\\\n\xFF\xC3\xA9", 7), 0);
@@ -190,6 +200,7 @@ static void the_rest_of_a_pipe_is_read_up_to_the_maximum(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_never_passes_its_maximum),
+        cmocka_unit_test(reserved_characters_of_a_url_are_encoded),
         cmocka_unit_test(json_strings_are_escaped_and_repaired),
         cmocka_unit_test(an_error_says_what_was_attempted_before_what_broke),
         cmocka_unit_test(a_scrubbed_variable_is_gone_from_memory_too),

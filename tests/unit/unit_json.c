@@ -180,6 +180,25 @@ static void a_path_that_leads_nowhere_finds_nothing(void **state) {
     }
 }
 
+static void times_are_githubs_or_nothing(void **state) {
+    (void)state;
+    static const struct {
+        const char *json;
+        int64_t time_ms;
+    } cases[] = {{"\"2016-07-11T22:14:10Z\"", 1468275250000},
+                 {"\"2016-07-11T22:14:10\"", -1},
+                 {"\"2016-07-11T22:14:10.5Z\"", -1},
+                 {"\"2016-13-11T22:14:10Z\"", -1},
+                 {"\"\"", -1},
+                 {"1468275250", -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_value value;
+        int64_t time_ms = 0;
+        assert_true(json_find(cases[i].json, strlen(cases[i].json), "", &value));
+        assert_int_equal(json_to_time(&value, &time_ms) ? time_ms : -1, cases[i].time_ms);
+    }
+}
+
 static void integers_are_exact_or_nothing(void **state) {
     static const struct {
         const char *json;
@@ -222,6 +241,7 @@ int main(void) {
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(a_path_leads_to_its_value),
         cmocka_unit_test(a_path_that_leads_nowhere_finds_nothing),
+        cmocka_unit_test(times_are_githubs_or_nothing),
         cmocka_unit_test(integers_are_exact_or_nothing),
         cmocka_unit_test(escapes_are_decoded),
     };

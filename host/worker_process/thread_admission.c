@@ -10,6 +10,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* No thread of the batch has been admitted. */
+#define NOT_BEGUN 0
+
 static void remove_listener(struct thread_admission *admission) {
     if (admission->listener.fd >= 0) {
         loop_remove(admission->loop, &admission->listener);
@@ -39,7 +42,7 @@ static void on_listener_ready(struct loop_source *source, uint32_t events) {
         remove_listener(admission);
         return;
     }
-    if (admission->left == admission->per_batch) {
+    if (admission->next_batch_ms == NOT_BEGUN) {
         admission->next_batch_ms = clock_monotonic_ms() + THREAD_ADMISSION_BATCH_MS;
     }
     admit_one(admission);
@@ -54,6 +57,7 @@ void thread_admission_init(struct thread_admission *admission, struct loop *loop
     *admission = (struct thread_admission){.loop = loop,
                                            .listener = {-1, on_listener_ready},
                                            .per_batch = per_batch,
+                                           .next_batch_ms = NOT_BEGUN,
                                            .left = per_batch};
 }
 
@@ -79,7 +83,12 @@ bool thread_admission_take_used_up(struct thread_admission *admission) {
 
 void thread_admission_tick(struct thread_admission *admission, int64_t now_ms) {
     if (thread_admission_next_ms(admission) <= now_ms) {
-        admission->left = admission->per_batch;
+        /* The last thread of a batch may begin only after the host has counted. So the host counts
+         * again, and a later batch is one smaller: even then, the main thread and two batches are
+         * at most twice the threads that the worker may have. */
+        admission->is_used_up = true;
+        admission->left = admission->per_batch - 1;
+        admission->next_batch_ms = NOT_BEGUN;
         loop_modify(admission->loop, &admission->listener, EPOLLIN);
     }
 }

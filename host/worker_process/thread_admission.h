@@ -32,7 +32,7 @@ void thread_admission_finish(struct thread_admission *admission);
 /* Takes over the listener. 0, or -1 with errno. */
 int thread_admission_begin(struct thread_admission *admission, int listener_fd);
 
-/* True once after each batch: the caller should count the threads. */
+/* True once after each batch, and once before the next one: the caller should count the threads. */
 bool thread_admission_take_used_up(struct thread_admission *admission);
 
 /* Begins the next batch when it is due. When it is due; INT64_MAX: a batch is not used up. */

@@ -34,6 +34,11 @@ DESCRIBED = [
     "/orgs/{org}/teams",
     "/orgs/{org}/teams/{team_slug}/members",
     "/orgs/{org}/teams/{team_slug}/memberships/{username}",
+    REPO + "/actions/runs",
+    REPO + "/actions/runs/{run_id}",
+    REPO + "/actions/runs/{run_id}/cancel",
+    REPO + "/actions/runs/{run_id}/rerun",
+    REPO + "/actions/runs/{run_id}/rerun-failed-jobs",
     REPO + "/assignees",
     REPO + "/assignees/{assignee}",
     REPO + "/check-runs",
@@ -66,8 +71,8 @@ DESCRIBED = [
 ]
 
 # A token needs these for all of REQUESTS.
-REQUIRED = {"checks": "write", "contents": "write", "issues": "write", "members": "write",
-            "pull_requests": "write", "statuses": "write"}
+REQUIRED = {"actions": "write", "checks": "write", "contents": "write", "issues": "write",
+            "members": "write", "pull_requests": "write", "statuses": "write"}
 
 SHA = "3c5e7d0b7912b4ad0458f7baed1b4e80c7fd71ee"
 # The terrarium lacks these for REQUESTS.
@@ -87,6 +92,8 @@ STATE = {
         "check_runs": [{"id": 51001, "name": "theirs", "head_sha": SHA, "app": "another",
                         "conclusion": "failure"}, {"id": 51002, "name": "ours", "head_sha": SHA}],
         "check_suites": [{"id": 52001, "head_sha": SHA}],
+        "workflow_runs": [{"id": 777, "name": "ci", "head_sha": SHA, "conclusion": "failure",
+                           "actor": "viper-vik"}],
         "contents": [{"path": "README.md", "text": "Read me"}, {"path": "docs/a.md", "text": "A"}],
         "labels": [{"name": "heat", "color": "ff0000", "description": "Too warm"}],
         "milestones": [{"number": 1, "title": "Spring", "due_on": "2030-03-01T00:00:00Z"}]}]}
@@ -165,6 +172,11 @@ REQUESTS = [
         "title": "T", "summary": "S"}}),
     ("GET", f"{TERRARIUM}/check-runs/51002/annotations"),
     ("POST", f"{TERRARIUM}/check-runs/51002/rerequest"),
+    ("GET", f"{TERRARIUM}/actions/runs?head_sha={SHA}&status=failure"),
+    ("GET", f"{TERRARIUM}/actions/runs/777"),
+    ("POST", f"{TERRARIUM}/actions/runs/777/rerun-failed-jobs"),
+    ("POST", f"{TERRARIUM}/actions/runs/777/cancel"),
+    ("POST", f"{TERRARIUM}/actions/runs/777/rerun", {"enable_debug_logging": True}),
     ("GET", f"{TERRARIUM}/check-suites/52001"),
     ("GET", f"{TERRARIUM}/check-suites/52001/check-runs"),
     ("POST", f"{TERRARIUM}/check-suites/52001/rerequest"),

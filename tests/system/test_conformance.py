@@ -176,4 +176,4 @@ def test_the_fakes_responses_are_as_github_describes_them(description, fake, app
                 if wrong or response.status >= 500:
                     problems.append((method, path, response.status, wrong))
     assert problems == []
-    assert {entry["status"] for entry in fake.requests()} == {200, 201, 204, 404}
+    assert {entry["status"] for entry in fake.requests()} == {200, 201, 202, 204, 404}

@@ -190,3 +190,42 @@ def test_team_members_have_their_role(ask):
     assert (role("viper-vik"), role("python-petra"), role("hatchling-hana")) == (
         "member", "maintainer", None)
     assert ask("GET", f"{ORG}/teams/nobody/members").status == 404
+
+
+def runs_of(ask, query=""):
+    response = ask("GET", f"{REPO}/actions/runs{query}").json
+    return response["total_count"], texts_of(response["workflow_runs"], "id")
+
+
+def texts_of(items, key):
+    return [one[key] for one in items]
+
+
+def test_workflow_runs_are_listed_newest_first_and_filtered(ask, fake):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "workflow_runs": [
+        {"id": 778, "name": "lint", "head_sha": "0" * 40, "event": "push", "head_branch": "main"}]}]})
+    assert runs_of(ask) == (2, [778, 777])
+    assert runs_of(ask, "?status=failure") == runs_of(ask, "?actor=viper-vik") == (1, [777])
+    assert runs_of(ask, "?status=queued") == runs_of(ask, "?branch=main") == (1, [778])
+    assert runs_of(ask, "?event=push") == runs_of(ask, f"?head_sha={'0' * 40}") == (1, [778])
+    assert runs_of(ask, "?per_page=1&page=2") == (2, [777])
+    assert ask("GET", f"{REPO}/actions/runs?created=2025-01-01").status == 422
+    run = ask("GET", f"{REPO}/actions/runs/777").json
+    assert (run["head_branch"], texts_of(run["pull_requests"], "number")) == ("second-cave", [22])
+    assert runs_of(ask, f"?check_suite_id={run['check_suite_id']}") == (1, [777])
+
+
+def test_a_workflow_runs_again_only_when_it_has_ended(ask, fake):
+    url = f"{REPO}/actions/runs/777"
+    assert ask("POST", f"{url}/cancel").status == 409
+    assert ask("POST", f"{url}/rerun-failed-jobs").status == 201
+    run = ask("GET", url).json
+    assert (run["status"], run["conclusion"], run["run_attempt"]) == ("queued", None, 2)
+    assert ask("POST", f"{url}/rerun").status == 403
+    assert ask("POST", f"{url}/cancel").status == 202
+    assert ask("GET", url).json["conclusion"] == "cancelled"
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "workflow_runs": [
+        {"id": 777, "conclusion": "success"}]}]})
+    assert ask("POST", f"{url}/rerun-failed-jobs").json["message"] == "This workflow run has no failed jobs"
+    assert ask("POST", f"{url}/rerun").status == 201
+    assert ask("POST", f"{REPO}/actions/runs/1/rerun").status == 404

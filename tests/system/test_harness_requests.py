@@ -108,3 +108,25 @@ def test_issues_are_filtered_by_several_labels(play):
                                         f'"GET {REPO}/issues", "GET {REPO}/issues"]'),
                    plugin="client")
     assert outcome.status == 0, outcome.text
+
+
+CHANGE = "github = { repositories = [{ full_name = 'sneks-united/terrarium', issues = [%s] }] }"
+
+
+@pytest.mark.parametrize("after,status", [("false", " -> 410"), ("true", "")])
+def test_github_changes_at_a_request(play, after, status):
+    """Before the request, unless it says after; the next one sees the change in both cases."""
+    ask = f"GET {REPO}/issues/12"
+    change = CHANGE % "{ number = 12, deleted = true }"
+    outcome = play(client_step(ask, ask, requests=f'["{ask}{status}", "{ask} -> 410"]', result='"retry"',
+                               fail=f'{{ request = "{ask}", {change}, after = {after} }}'),
+                   plugin="client")
+    assert outcome.status == 0, outcome.text
+
+
+def test_a_change_at_a_request_that_makes_no_sense_is_an_error(play):
+    ask = f"GET {REPO}/issues/12"
+    change = CHANGE % "{ number = 12, loked = true }"
+    outcome = play(client_step(ask, requests=f'["{ask}"]',
+                               fail=f'{{ request = "{ask}", {change} }}'), plugin="client")
+    assert outcome.status == 1 and "loked" in outcome.text, outcome.text

@@ -52,7 +52,7 @@ json_t *check_suite_of(struct http_exchange *exchange, const char *sha, const ch
                                     fake_now(exchange->fake)));
 }
 
-static json_t *pulls_of(struct http_exchange *exchange, const char *sha) {
+json_t *shape_pulls_at(struct http_exchange *exchange, const char *sha) {
     json_t *pulls = json_array(), *issue;
     size_t i;
     json_array_foreach(json_object_get(exchange->repository, "issues"), i, issue) {
@@ -111,7 +111,7 @@ json_t *shape_check_run(struct http_exchange *exchange, json_t *run) {
         json_pack("{s:s, s:o, s:o, s:o, s:o, s:{s:O}, s:o}", "url", url, "html_url", html,
                   "node_id", node_id("CR", id), "app", app_of(fake, run), "output",
                   shape_output(run, url), "check_suite", "id", json_object_get(suite, "id"),
-                  "pull_requests", pulls_of(exchange, sha));
+                  "pull_requests", shape_pulls_at(exchange, sha));
     json_object_update(shape, more);
     json_decref(more);
     return shape;
@@ -382,29 +382,34 @@ static void sum_up(struct http_exchange *exchange, const json_t *suite, json_t *
     json_object_set_new(shape, "latest_check_runs_count", json_integer(count));
 }
 
+json_t *shape_head_commit(const char *sha, json_t *timestamp) {
+    char tree[FAKE_SHA_BYTES];
+    fake_sha(sha, tree);
+    json_t *person = json_pack("{s:s, s:s}", "name", "A. Author", "email", "author@example.org");
+    json_t *commit =
+        json_pack("{s:s, s:s, s:s, s:O, s:O, s:O}", "id", sha, "tree_id", tree, "message",
+                  "A commit", "timestamp", timestamp, "author", person, "committer", person);
+    json_decref(person);
+    return commit;
+}
+
 json_t *shape_check_suite(struct http_exchange *exchange, json_t *suite) {
     struct fake *fake = exchange->fake;
     const char *sha = text_of(suite, "head_sha");
     json_int_t id = number_of(suite, "id");
-    char url[400], tree[FAKE_SHA_BYTES];
+    char url[400];
     snprintf(url, sizeof url, "%s/repos/%s/check-suites/" NUMBER, fake->origin,
              text_of(exchange->repository, "full_name"), id);
-    fake_sha(sha, tree);
-    json_t *person = json_pack("{s:s, s:s}", "name", "A. Author", "email", "author@example.org");
     json_t *shape = json_pack("{s:I, s:o, s:O, s:s, s:s, s:n, s:n, s:O, s:O, s:o, s:o, s:o, s:o}",
                               "id", id, "node_id", node_id("CS", id), "head_branch",
                               json_object_get(suite, "head_branch"), "head_sha", sha, "url", url,
                               "before", "after", "created_at", json_object_get(suite, "created_at"),
                               "updated_at", json_object_get(suite, "created_at"), "app",
-                              app_of(fake, suite), "pull_requests", pulls_of(exchange, sha),
+                              app_of(fake, suite), "pull_requests", shape_pulls_at(exchange, sha),
                               "repository", shape_repository(fake, exchange->repository),
                               "check_runs_url", json_sprintf("%s/check-runs", url));
     json_object_set_new(shape, "head_commit",
-                        json_pack("{s:s, s:s, s:s, s:O, s:O, s:O}", "id", sha, "tree_id", tree,
-                                  "message", "A commit", "timestamp",
-                                  json_object_get(suite, "created_at"), "author", person,
-                                  "committer", person));
-    json_decref(person);
+                        shape_head_commit(sha, json_object_get(suite, "created_at")));
     sum_up(exchange, suite, shape);
     return shape;
 }

@@ -6,6 +6,8 @@
 #include "fake/response.h"
 #include "fake/state.h"
 
+#include "base/log.h"
+
 #include <fnmatch.h>
 #include <string.h>
 #include <strings.h>
@@ -116,23 +118,26 @@ json_t *failure_take(struct fake *fake, const struct http_exchange *exchange, bo
     return NULL;
 }
 
-static int check(const json_t *failure, struct error *err) {
+static int check(struct fake *fake, const json_t *failure, struct error *err) {
     const char *method = NULL, *path = NULL, *like = NULL;
     json_int_t times = 1, status = 200, delay_ms = 0;
     int drop = 0, after = 0, checked = 0;
-    json_t *body = NULL, *headers = NULL, *query = NULL;
+    json_t *body = NULL, *headers = NULL, *query = NULL, *state = NULL;
     const char *target = NULL;
     json_error_t problem;
     if (json_unpack_ex((json_t *)failure, &problem, 0,
-                       "{s?s, s?s, s?s, s?s, s?o, s?I, s?I, s?I, s?b, s?b, s?b, s?o, s?o !}",
+                       "{s?s, s?s, s?s, s?s, s?o, s?I, s?I, s?I, s?b, s?b, s?b, s?o, s?o, s?o !}",
                        "like", &like, "method", &method, "path", &path, "target", &target, "query",
                        &query, "times", &times, "status", &status, "delay_ms", &delay_ms, "drop",
                        &drop, "after", &after, "checked", &checked, "body", &body, "headers",
-                       &headers) < 0) {
+                       &headers, "state", &state) < 0) {
         return error_set(err, "%s", problem.text);
     }
     if (query && !json_is_object(query)) {
         return error_set(err, "query is not an object");
+    }
+    if (state && state_patch_check(fake, state, err) < 0) {
+        return error_wrap(err, "state");
     }
     if (like && !find_known_failure(like)) {
         return error_set(err, "like: no failure is called %s; fake-github.md lists them", like);
@@ -157,7 +162,7 @@ static int check(const json_t *failure, struct error *err) {
 }
 
 int failures_add(struct fake *fake, json_t *failure, struct error *err) {
-    if (check(failure, err) < 0) {
+    if (check(fake, failure, err) < 0) {
         json_decref(failure);
         return -1;
     }
@@ -166,6 +171,14 @@ int failures_add(struct fake *fake, json_t *failure, struct error *err) {
     }
     json_array_append_new(fake->failures, failure);
     return 0;
+}
+
+void failure_change_state(struct fake *fake, const json_t *failure) {
+    const json_t *changes = json_object_get(failure, "state");
+    struct error err;
+    if (changes && state_patch(fake, changes, &err) < 0) {
+        log_event(SNEK_LEVEL_ERROR, "state_not_changed", LOG_TEXT("reason", err.text));
+    }
 }
 
 bool failure_breaks(const json_t *failure) {

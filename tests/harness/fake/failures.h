@@ -16,7 +16,9 @@ void failures_clear(struct fake *fake);
 /* The first failure that is meant for this request, counted down; the caller's; or NULL. With
  * `breaks` the first that replaces the response. */
 json_t *failure_take(struct fake *fake, const struct http_exchange *exchange, bool breaks);
-/* Does it replace the response? Otherwise it only delays it. */
+/* Changes the state as the failure says. */
+void failure_change_state(struct fake *fake, const json_t *failure);
+/* Does it replace the response? Otherwise it only delays it, or changes the state. */
 bool failure_breaks(const json_t *failure);
 void failure_respond(struct http_exchange *exchange, const json_t *failure);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The handlers of the routes, by file: apps.c, hook_config.c, webhooks.c, orgs.c, repositories.c,
  * collaborators.c, rate_limits.c, search.c, graphql.c, issues.c, comments.c, reactions.c, pulls.c,
- * checks.c, statuses.c, contents.c, repository_labels.c, milestones.c, assignees.c, teams.c. */
+ * checks.c, statuses.c, contents.c, repository_labels.c, milestones.c, assignees.c, teams.c,
+ * actions.c. */
 #ifndef SNEK_HARNESS_FAKE_HANDLERS_H
 #define SNEK_HARNESS_FAKE_HANDLERS_H
 
@@ -89,6 +90,11 @@ void handle_comment_patch(struct http_exchange *exchange);
 void handle_comment_delete(struct http_exchange *exchange);
 void handle_review_comment_get(struct http_exchange *exchange);
 void handle_review_comment_patch(struct http_exchange *exchange);
+void handle_workflow_runs_get(struct http_exchange *exchange);
+void handle_workflow_run_get(struct http_exchange *exchange);
+void handle_workflow_rerun(struct http_exchange *exchange);
+void handle_workflow_rerun_failed(struct http_exchange *exchange);
+void handle_workflow_cancel(struct http_exchange *exchange);
 void handle_teams_get(struct http_exchange *exchange);
 void handle_team_members_get(struct http_exchange *exchange);
 void handle_team_membership_get(struct http_exchange *exchange);

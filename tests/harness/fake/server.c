@@ -116,6 +116,7 @@ static void serve_api(struct http_exchange *exchange) {
     }
     bool after = json_is_true(json_object_get(failure, "after"));
     if (failure && !after) {
+        failure_change_state(exchange->fake, failure);
         delay(exchange->fake, number_of(failure, "delay_ms"));
     }
     if (!response || json_is_true(json_object_get(response, "after"))) {
@@ -124,13 +125,14 @@ static void serve_api(struct http_exchange *exchange) {
     if (failure && after) {
         /* A test may have replaced the state during the wait. */
         exchange->repository = NULL;
+        failure_change_state(exchange->fake, failure);
         delay(exchange->fake, number_of(failure, "delay_ms"));
     }
     bool checked = json_is_true(json_object_get(response, "checked"));
     if (response && (!checked || route_admits(exchange))) {
         failure_respond(exchange, response);
     }
-    request_record_response(exchange, failure != NULL);
+    request_record_response(exchange, response != NULL);
     log_exchange(exchange);
     json_decref(failure);
     json_decref(response);

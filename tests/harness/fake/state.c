@@ -161,18 +161,31 @@ int state_replace(struct fake *fake, json_t *state, struct error *err) {
     return 0;
 }
 
-int state_patch(struct fake *fake, const json_t *changes, struct error *err) {
+/* The whole state with the changes, not yet completed; NULL with the reason. */
+static json_t *patched(const struct fake *fake, const json_t *changes, struct error *err) {
     json_t *state = json_deep_copy(fake->state), *copy = json_deep_copy(changes);
     json_t *repositories = json_object_get(copy, "repositories");
     int result = times_rewrite(fake, repositories, err);
     result = result < 0 ? error_wrap(err, "repositories") : state_merge(state, copy, err);
     if (result < 0) {
         json_decref(state);
+        state = NULL;
     } else {
         times_follow_comments(state, copy);
-        result = state_replace(fake, state, err);
     }
     json_decref(copy);
+    return state;
+}
+
+int state_patch(struct fake *fake, const json_t *changes, struct error *err) {
+    json_t *state = patched(fake, changes, err);
+    return state ? state_replace(fake, state, err) : -1;
+}
+
+int state_patch_check(struct fake *fake, const json_t *changes, struct error *err) {
+    json_t *state = patched(fake, changes, err);
+    int result = state ? complete(fake, state, err) : -1;
+    json_decref(state);
     return result;
 }
 

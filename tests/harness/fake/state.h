@@ -14,6 +14,8 @@ void state_finish(struct fake *fake);
 int state_replace(struct fake *fake, json_t *state, struct error *err);
 /* Merges changes into the state. 0, or -1 with the reason; then the old state stays. */
 int state_patch(struct fake *fake, const json_t *changes, struct error *err);
+/* Could the changes be merged now? 0, or -1 with the reason. */
+int state_patch_check(struct fake *fake, const json_t *changes, struct error *err);
 int state_change_settings(struct fake *fake, const json_t *changes, struct error *err);
 
 /* Borrowed: the whole state, its settings, one of its lists. */

@@ -149,6 +149,14 @@ void state_fill_issue(struct fake *fake, json_t *repository, json_t *issue) {
     }
 }
 
+/* A conclusion ends what has one, also when a change of the state gives it. */
+static void fill_ended(json_t *run, bool ended) {
+    fill(run, "status", json_string("queued"));
+    if (ended) {
+        json_object_set_new(run, "status", json_string("completed"));
+    }
+}
+
 /* Check runs and statuses. */
 static void fill_checks(struct fake *fake, json_t *repository) {
     size_t i;
@@ -156,7 +164,7 @@ static void fill_checks(struct fake *fake, json_t *repository) {
     json_array_foreach(filled_list(repository, "check_runs"), i, item) {
         fill_id(fake, item);
         bool ended = json_is_string(json_object_get(item, "conclusion"));
-        fill(item, "status", json_string(ended ? "completed" : "queued"));
+        fill_ended(item, ended);
         fill(item, "conclusion", json_null());
         fill(item, "external_id", json_string(""));
         fill(item, "details_url", json_null());
@@ -180,6 +188,41 @@ static void fill_checks(struct fake *fake, json_t *repository) {
         fill(item, "creator", json_null());
         fill(item, "created_at", json_string(LONG_AGO));
         fill(item, "updated_at", json_incref(json_object_get(item, "created_at")));
+    }
+}
+
+/* A run is of the pull request's branch whose head it tests, unless it names another. */
+static json_t *branch_of_run(json_t *repository, const json_t *run) {
+    size_t i;
+    json_t *issue;
+    json_array_foreach(json_object_get(repository, "issues"), i, issue) {
+        const json_t *head = json_object_get(issue, "head");
+        const char *sha = text_of(head, "sha");
+        if (sha && strcmp(sha, text_of(run, "head_sha")) == 0) {
+            return json_incref(json_object_get(head, "ref"));
+        }
+    }
+    return json_null();
+}
+
+static void fill_workflow_runs(struct fake *fake, json_t *repository) {
+    size_t i;
+    json_t *run;
+    json_array_foreach(filled_list(repository, "workflow_runs"), i, run) {
+        fill_id(fake, run);
+        bool ended = json_is_string(json_object_get(run, "conclusion"));
+        fill(run, "head_branch", branch_of_run(repository, run));
+        fill(run, "path", json_sprintf(".github/workflows/%s.yml", text_of(run, "name")));
+        fill(run, "display_title", json_string("A commit"));
+        fill(run, "event", json_string("pull_request"));
+        fill_ended(run, ended);
+        fill(run, "conclusion", json_null());
+        fill(run, "run_number", json_integer((json_int_t)i + 1));
+        fill(run, "run_attempt", json_integer(1));
+        fill(run, "actor", json_null());
+        fill(run, "created_at", json_string(LONG_AGO));
+        fill(run, "updated_at", json_incref(json_object_get(run, "created_at")));
+        fill(run, "run_started_at", json_incref(json_object_get(run, "created_at")));
     }
 }
 
@@ -262,6 +305,7 @@ void state_fill_repository(struct fake *fake, json_t *repository) {
     filled_list(repository, "teams");
     fill_labels_and_milestones(fake, repository);
     fill_checks(fake, repository);
+    fill_workflow_runs(fake, repository);
     fill_discussions(fake, repository);
     fill_branches(repository);
 }

@@ -228,6 +228,24 @@ static const struct schema_key status_keys[] = {{"id", NUMBER, NULL, false},
                                                 {0}};
 static const struct schema status = {"a status", status_keys};
 
+static const struct schema_key workflow_run_keys[] = {{"id", NUMBER, NULL, false},
+                                                      {"name", TEXT, NULL, true},
+                                                      {"head_sha", TEXT, NULL, true},
+                                                      {"head_branch", TEXT | NOTHING, NULL, false},
+                                                      {"path", TEXT, NULL, false},
+                                                      {"display_title", TEXT, NULL, false},
+                                                      {"event", TEXT, NULL, false},
+                                                      {"status", TEXT, NULL, false},
+                                                      {"conclusion", TEXT | NOTHING, NULL, false},
+                                                      {"run_number", NUMBER, NULL, false},
+                                                      {"run_attempt", NUMBER, NULL, false},
+                                                      {"actor", TEXT | NOTHING, NULL, false},
+                                                      {"created_at", TEXT, NULL, false},
+                                                      {"updated_at", TEXT, NULL, false},
+                                                      {"run_started_at", TEXT, NULL, false},
+                                                      {0}};
+static const struct schema workflow_run = {"a workflow run", workflow_run_keys};
+
 static const struct schema_key head_keys[] = {
     {"name", TEXT, NULL, true}, {"sha", TEXT, NULL, true}, {0}};
 static const struct schema head = {"a branch of a repository", head_keys};
@@ -276,6 +294,7 @@ static const struct schema_key repository_keys[] = {
     {"check_runs", TABLES, &check_run, false},
     {"check_suites", TABLES, &check_suite, false},
     {"statuses", TABLES, &status, false},
+    {"workflow_runs", TABLES, &workflow_run, false},
     {"branches", TABLES, &head, false},
     {"commits", TABLES, &commit, false},
     {"discussions", TABLES, &discussion, false},

@@ -57,17 +57,11 @@ static const struct key step_keys[] = {
 static const struct key request_keys[] = {{"request", TEXT, false},  {"query", TABLE, false},
                                           {"body", ANY, false},      {"has", TABLE, false},
                                           {"matches", TABLE, false}, {0}};
-static const struct key fail_keys[] = {{"request", TEXT, false},
-                                       {"query", TABLE, false},
-                                       {"status", NUMBER, false},
-                                       {"body", ANY, false},
-                                       {"headers", TABLE, false},
-                                       {"delay_ms", NUMBER, false},
-                                       {"drop", YES, false},
-                                       {"after", YES, false},
-                                       {"times", NUMBER, false},
-                                       {"like", TEXT, false},
-                                       {0}};
+static const struct key fail_keys[] = {
+    {"request", TEXT, false}, {"query", TABLE, false},   {"status", NUMBER, false},
+    {"body", ANY, false},     {"headers", TABLE, false}, {"delay_ms", NUMBER, false},
+    {"drop", YES, false},     {"after", YES, false},     {"times", NUMBER, false},
+    {"like", TEXT, false},    {"github", TABLE, false},  {0}};
 static const struct key end_keys[] = {{"state", TABLE, false}, {"log", TEXT | LIST, false}, {0}};
 
 struct reading {

@@ -234,6 +234,11 @@ json_t *step_runner_failure(const json_t *fail) {
         json_object_set_new(copy, "method", json_string(request.method));
         json_object_set_new(copy, "target", json_string(request.path));
     }
+    json_t *changes = json_object_get(copy, "github");
+    if (changes) {
+        json_object_set(copy, "state", changes);
+        json_object_del(copy, "github");
+    }
     /* A success needs the permission too. */
     json_int_t status = json_integer_value(json_object_get(copy, "status"));
     if (status > 0 && status < 400) {

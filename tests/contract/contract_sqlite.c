@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "inbox/sqlite/query.h"
+#include "inbox/sqlite/sqlite.h"
 #include "inbox/sqlite/statements.h"
 
 #include <errno.h>
@@ -614,6 +615,68 @@ static void the_statements_of_the_console_use_indexes(void **state) {
     sqlite3_close(db);
 }
 
+static struct sqlite_store *open_alone(const struct place *place) {
+    struct store *store = NULL;
+    struct error err = {.text = ""};
+    if (sqlite_open(place->file, FIXTURE_NOW, &store, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return CONTAINER_OF(store, struct sqlite_store, store);
+}
+
+static void opening_prepares_few_statements(void **state) {
+    struct place *place = make();
+    struct sqlite_store *store = open_alone(place);
+    int prepared = 0;
+    for (sqlite3_stmt *at = sqlite3_next_stmt(store->db, NULL); at;
+         at = sqlite3_next_stmt(store->db, at)) {
+        prepared++;
+    }
+    assert_in_range(prepared, 1, SQL_COUNT / 10);
+    store->store.methods->free(&store->store);
+    remove_place(place);
+}
+
+/* Nothing else would find a wrong statement before its first use. */
+static void each_statement_can_be_prepared(void **state) {
+    struct place *place = make();
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(place->file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "CREATE TABLE persistent_set_sent_invitation"
+                                  " (entry TEXT NOT NULL PRIMARY KEY)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    struct sqlite_store *store = open_alone(place);
+    assert_true(store->adopted);
+    for (int sql = 0; sql < SQL_COUNT; sql++) {
+        if (sqlite_prepare(store, sql) != SQLITE_OK) {
+            fail_msg("%s: %s", sqlite3_errmsg(store->db), sqlite_statements[sql]);
+        }
+    }
+    store->store.methods->free(&store->store);
+    remove_place(place);
+}
+
+static void a_statement_that_cannot_be_prepared_fails_only_its_use(void **state) {
+    struct place *place = make();
+    struct sqlite_store *store = open_alone(place);
+    struct error err = {.text = ""};
+    int most = sqlite3_limit(store->db, SQLITE_LIMIT_SQL_LENGTH, 1);
+    struct query query = query_begin(store, SQL_DELIVERY_BODY);
+    query_text(&query, "text");
+    assert_int_equal(query_step(&query, &err, "reading"), -1);
+    query_end(&query);
+    assert_non_null(strstr(err.text, "reading: "));
+    (void)sqlite3_limit(store->db, SQLITE_LIMIT_SQL_LENGTH, most);
+    query = query_begin(store, SQL_DELIVERY_BODY);
+    assert_int_equal(query.code, SQLITE_OK);
+    query_end(&query);
+    store->store.methods->free(&store->store);
+    remove_place(place);
+}
+
 int main(int argc, char **argv) {
     const struct contract_store *store = &sqlite;
     const struct CMUnitTest own[] = {
@@ -625,6 +688,9 @@ int main(int argc, char **argv) {
         CONTRACT(reads_write_nothing),
         CONTRACT(a_second_host_on_the_file_is_rejected),
         cmocka_unit_test(a_place_where_no_file_can_be_is_rejected),
+        cmocka_unit_test(opening_prepares_few_statements),
+        cmocka_unit_test(each_statement_can_be_prepared),
+        cmocka_unit_test(a_statement_that_cannot_be_prepared_fails_only_its_use),
         CONTRACT(a_file_that_is_no_database_is_rejected_and_left_alone),
         CONTRACT(the_database_of_another_application_is_rejected_and_left_alone),
         CONTRACT(a_newer_schema_is_rejected),

@@ -55,7 +55,7 @@ static int ask(struct console_store *base, enum console_sql sql, const struct co
                void *context, struct error *err, const char *what) {
     struct sqlite_store *store = CONTAINER_OF(base, struct source, base)->store;
     AUTO_QUERY struct query query = query_begin(store, SQL_CONSOLE + (int)sql);
-    assert((int)n_values == sqlite3_bind_parameter_count(query.statement));
+    assert(!query.statement || (int)n_values == sqlite3_bind_parameter_count(query.statement));
     for (size_t i = 0; i < n_values; i++) {
         bind(&query, &values[i]);
     }

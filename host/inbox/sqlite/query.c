@@ -2,7 +2,9 @@
 /* Runs prepared statements, and turns their failures into errors. */
 #include "inbox/sqlite/query.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_transient(int code) {
@@ -45,8 +47,34 @@ int sqlite_add_functions(sqlite3 *db) {
                                       get_bit, NULL, NULL, NULL);
 }
 
+/* Are the parameters $1, $2 ... of a shared statement numbered as they are named? */
+static bool is_numbered(sqlite3_stmt *statement) {
+    for (int i = 1; i <= sqlite3_bind_parameter_count(statement); i++) {
+        const char *name = sqlite3_bind_parameter_name(statement, i);
+        if (name && name[0] == '$' && atoi(name + 1) != i) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int sqlite_prepare(struct sqlite_store *store, enum sqlite_sql sql) {
+    sqlite3_stmt **statement = &store->statements[sql];
+    if (*statement) {
+        return SQLITE_OK;
+    }
+    const char *text = sqlite_statements[sql];
+    if (sql == SQL_BEGIN && store->reads_only) {
+        text = "BEGIN";
+    }
+    int code = sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    assert(code != SQLITE_OK || is_numbered(*statement));
+    return code;
+}
+
 struct query query_begin(struct sqlite_store *store, enum sqlite_sql sql) {
-    return (struct query){.store = store, .statement = store->statements[sql], .code = SQLITE_OK};
+    int code = sqlite_prepare(store, sql);
+    return (struct query){.store = store, .statement = store->statements[sql], .code = code};
 }
 
 static void note(struct query *query, int code) {
@@ -93,8 +121,10 @@ int query_run(struct query *query, struct error *err, const char *what) {
 }
 
 void query_end(struct query *query) {
-    sqlite3_reset(query->statement);
-    sqlite3_clear_bindings(query->statement);
+    if (query->statement) {
+        sqlite3_reset(query->statement);
+        sqlite3_clear_bindings(query->statement);
+    }
 }
 
 void column_copy(sqlite3_stmt *row, int column, char *out, size_t room) {

@@ -37,8 +37,11 @@ struct sqlite_store {
     bool locked;
     /* Opened by a tool: a host may have the file open too. */
     bool tool;
+    /* A tool that writes nothing: its transactions take no lock against writers. */
+    bool reads_only;
     /* The store caused the last failure, not the operation. */
     bool broken;
+    /* NULL: not used yet. */
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
@@ -58,6 +61,10 @@ struct query {
     int bound, code;
 };
 
+/* Prepares the statement if it was not used yet. SQLite's code. */
+int sqlite_prepare(struct sqlite_store *store, enum sqlite_sql sql);
+
+/* The statement is NULL if SQLite cannot prepare it; then query_step() fails. */
 struct query query_begin(struct sqlite_store *store, enum sqlite_sql sql);
 /* NULL is bound as NULL. */
 void query_text(struct query *query, const char *text);

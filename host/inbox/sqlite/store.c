@@ -3,6 +3,7 @@
  * syncs each commit; if SQLite does not accept these settings, it rejects the file. */
 #include "inbox/sqlite/sqlite.h"
 
+#include "base/array.h"
 #include "base/list.h"
 #include "inbox/common/operations.h"
 #include "inbox/sqlite/operations.h"
@@ -327,28 +328,14 @@ static int apply_settings(struct sqlite_store *store, struct error *err) {
     return expect(store, "PRAGMA foreign_keys", "1", "this SQLite was built without them", err);
 }
 
-/* Are the parameters $1, $2 ... of a shared statement numbered as they are named? */
-static bool is_numbered(sqlite3_stmt *statement) {
-    for (int i = 1; i <= sqlite3_bind_parameter_count(statement); i++) {
-        const char *name = sqlite3_bind_parameter_name(statement, i);
-        if (name && name[0] == '$' && atoi(name + 1) != i) {
-            return false;
+/* Prepares what each group needs and what must not fail later: the rollback. All 170 others would
+ * take more than half of the host's start; query_begin() prepares each at its first use. */
+static int prepare(struct sqlite_store *store, struct error *err) {
+    static const enum sqlite_sql now[] = {SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_PROBE};
+    for (size_t i = 0; i < ARRAY_LENGTH(now); i++) {
+        if (sqlite_prepare(store, now[i]) != SQLITE_OK) {
+            return sqlite_error(store->db, err, sqlite_statements[now[i]]);
         }
-    }
-    return true;
-}
-
-static int prepare(struct sqlite_store *store, bool write, struct error *err) {
-    for (size_t i = 0; i < SQL_COUNT; i++) {
-        if (i == SQL_SET_HAS_ADOPTED && !store->adopted) {
-            continue;
-        }
-        const char *sql = i == SQL_BEGIN && !write ? "BEGIN" : sqlite_statements[i];
-        if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
-                               NULL) != SQLITE_OK) {
-            return sqlite_error(store->db, err, sql);
-        }
-        assert(is_numbered(store->statements[i]));
     }
     return 0;
 }
@@ -373,7 +360,7 @@ static int open_store(struct sqlite_store *store, const char *path, int64_t now_
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     if (sqlite_check_identity(store->db, err) < 0 || apply_settings(store, err) < 0 ||
         sqlite_migrate(store->db, now_ms, err) < 0 || sqlite_compare_schema(store->db, err) < 0 ||
-        sqlite_find_adopted(store->db, &store->adopted, err) < 0 || prepare(store, true, err) < 0) {
+        sqlite_find_adopted(store->db, &store->adopted, err) < 0 || prepare(store, err) < 0) {
         return -1;
     }
     return sqlite_recover(store, now_ms, err);
@@ -403,7 +390,8 @@ static int open_tool(struct sqlite_store *store, const char *path, bool write, s
                      NULL, NULL, NULL) != SQLITE_OK) {
         return sqlite_error(store->db, err, "applying the settings");
     }
-    return prepare(store, write, err);
+    store->reads_only = !write;
+    return prepare(store, err);
 }
 
 int sqlite_open_tool(const char *path, bool write, struct store **store, struct error *err) {

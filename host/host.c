@@ -459,6 +459,7 @@ static void step_until_idle(struct host *host, int64_t most_ms) {
 }
 
 static void drain(struct host *host) {
+    console_quiesce(host->console);
     ingest_quiesce(host->ingest);
     if (host->console_ingest) {
         ingest_quiesce(host->console_ingest);
@@ -480,7 +481,9 @@ static void drain(struct host *host) {
 }
 
 static void finish(struct host *host) {
-    /* Ingest waits for the inbox, and dispatch for inbox and broker, so those two go last. */
+    /* Ingest waits for the console and the inbox, and dispatch for inbox and broker, so those two
+     * go last. */
+    console_quiesce(host->console);
     ingest_free(host->console_ingest, RESPONSES_GRACE_MS);
     ingest_free(host->ingest, RESPONSES_GRACE_MS);
     dispatch_close_explanations(host->dispatch);

@@ -20,9 +20,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static void wait_for_mail(const struct mailbox *mailbox) {
+/* -1: without a limit. */
+static void wait_for_mail(const struct mailbox *mailbox, int most_ms) {
     struct pollfd mail = {.fd = mailbox->event_fd, .events = POLLIN};
-    (void)poll(&mail, 1, -1);
+    (void)poll(&mail, 1, most_ms);
 }
 
 /* ---- the store ---- */
@@ -42,7 +43,7 @@ static int run(struct console *console, struct inbox *inbox, struct inbox_operat
     is_done = false;
     inbox_submit(inbox, operation);
     while (!is_done) {
-        wait_for_mail(&console->results);
+        wait_for_mail(&console->results, -1);
         mailbox_drain(&console->results);
     }
     if (operation->result < 0) {
@@ -97,14 +98,62 @@ void room_note_action(struct console_task *task, const char *what, const char *t
 
 static void on_task(struct mail *mail) {
     struct console_task *task = CONTAINER_OF(mail, struct console_task, mail);
-    console_pages_handle(task);
+    task->arrived_us = clock_monotonic_us();
+    console_waiting_add(&task->console->waiting, task);
+}
+
+static bool is_limited(const struct console *console) {
+    return !atomic_load(&console->quiesced) &&
+           inbox_ingest_percent(console->options.inbox) >= CONSOLE_BUSY_PERCENT;
+}
+
+/* Handles the next task. */
+static void handle_next(struct console *console, bool limited) {
+    struct console_task *task = console_waiting_take(&console->waiting);
+    int64_t began_us = clock_monotonic_us();
+    if (console->held_us >= task->arrived_us) {
+        task->waited_ms = (began_us - task->arrived_us) / 1000;
+        task->dropped = !task->is_post && atomic_load(&task->left);
+    }
+    if (!task->dropped) {
+        console_pages_handle(task);
+    }
+    if (limited && !task->dropped) {
+        int64_t ended_us = clock_monotonic_us();
+        console_budget_spend(&console->budget, ended_us - began_us, ended_us);
+    }
     task->mail.open = gate_on_done;
     mailbox_post(http_mailbox(task->request), &task->mail);
+}
+
+/* A task that waits looks so often whether webhooks still keep the store busy. */
+#define LIMITED_AGAIN_MS 100
+
+/* Handles a task, if one waits and may be handled now. Returns the milliseconds until one may be;
+ * -1: none waits. */
+static int handle_waiting(struct console *console) {
+    if (console_waiting_is_empty(&console->waiting)) {
+        return -1;
+    }
+    bool limited = is_limited(console);
+    int64_t now_us = clock_monotonic_us();
+    int64_t wait_us = limited ? console_budget_wait_us(&console->budget, now_us) : 0;
+    if (wait_us == 0) {
+        handle_next(console, limited);
+        return 0;
+    }
+    console->held_us = now_us;
+    return wait_us < LIMITED_AGAIN_MS * 1000 ? (int)(wait_us / 1000) + 1 : LIMITED_AGAIN_MS;
 }
 
 void room_submit(struct console_task *task) {
     task->mail.open = on_task;
     mailbox_post(&task->console->mailbox, &task->mail);
+}
+
+/* It woke the thread. */
+static void on_quiesce(struct mail *mail) {
+    assert(atomic_load(&CONTAINER_OF(mail, struct console, quiesce_mail)->quiesced));
 }
 
 static void on_stop(struct mail *mail) {
@@ -115,8 +164,8 @@ static void on_stop(struct mail *mail) {
  * about a tenth of a processor. */
 #define YIELD 10
 
-/* So however many pages are loaded, webhooks do not wait for them. Only the calling thread changes,
- * and the thread of `reads`, which it starts, inherits the value. */
+/* The budget bounds what pages take, and this bounds how long webhooks wait for a processor. Only
+ * the calling thread changes, and the thread of `reads`, which it starts, inherits the value. */
 static void yield_to_others(void) {
     errno = 0;
     if (nice(YIELD) == -1 && errno != 0) {
@@ -128,9 +177,11 @@ static void *serve(void *context) {
     struct console *console = context;
     yield_to_others();
     while (!console->stopping) {
-        wait_for_mail(&console->mailbox);
+        wait_for_mail(&console->mailbox, handle_waiting(console));
         mailbox_drain(&console->mailbox);
     }
+    /* Ingest has ended before, and waited for them. */
+    assert(console_waiting_is_empty(&console->waiting));
     inbox_free(console->reads);
     return NULL;
 }
@@ -185,11 +236,14 @@ int console_new(const struct console_options *options, struct console **console,
     made->started_ms = clock_monotonic_ms();
     assets_init();
     made->stop_mail.open = on_stop;
+    made->quiesce_mail.open = on_quiesce;
+    console_waiting_init(&made->waiting);
     made->route = (struct http_route){.path = CONSOLE_PATH "/*",
                                       .methods = "GET, HEAD, POST",
                                       .max_body_bytes = CONSOLE_FORM_BYTES_MAX,
                                       .is_page = true,
                                       .on_request = gate_on_request,
+                                      .on_left = gate_on_left,
                                       .release = gate_release,
                                       .context = made};
     console_access_init(&made->access, options->admin_token, options->read_token);
@@ -203,6 +257,12 @@ int console_new(const struct console_options *options, struct console **console,
 
 const struct http_route *console_route(const struct console *console) {
     return &console->route;
+}
+
+void console_quiesce(struct console *console) {
+    if (console && !atomic_exchange(&console->quiesced, true)) {
+        mailbox_post(&console->mailbox, &console->quiesce_mail);
+    }
 }
 
 void console_stop(struct console *console) {

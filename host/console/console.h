@@ -62,6 +62,8 @@ int console_new(const struct console_options *options, struct console **console,
 /* The row for ingest's table; lives as long as the console. */
 const struct http_route *console_route(const struct console *console);
 
+/* The host stops: from now on no page waits for webhooks. May be called again. Takes NULL. */
+void console_quiesce(struct console *console);
 /* Ends the thread. Call it after ingest_free(). Takes NULL. */
 void console_stop(struct console *console);
 /* Call it after console_stop() and broker_free(), and before inbox_free(). Takes NULL. */

@@ -12,6 +12,7 @@
 #include "ingest/page.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -491,6 +492,13 @@ void gate_on_request(struct http_request *request) {
     }
 }
 
+void gate_on_left(struct http_request *request) {
+    struct console_task *task = request->state;
+    if (task) {
+        atomic_store(&task->left, true);
+    }
+}
+
 void gate_release(struct http_request *request) {
     struct console_task *task = request->state;
     if (task) {
@@ -514,10 +522,22 @@ static bool reserve(struct console_task *task) {
     return true;
 }
 
+/* Browsers show it beside the times of the network. */
+static void report_wait(struct http_request *request, int64_t waited_ms) {
+    char timing[64];
+    if (waited_ms > 0) {
+        snprintf(timing, sizeof timing, "webhooks;desc=\"webhooks first\";dur=%" PRId64, waited_ms);
+        http_response_header(request, "Server-Timing", timing);
+    }
+}
+
 void gate_on_done(struct mail *mail) {
     struct console_task *task = CONTAINER_OF(mail, struct console_task, mail);
     struct http_request *request = task->request;
-    if (*task->location) {
+    if (task->dropped) {
+        http_reject(request, 503, "the client closed its side while the page waited for webhooks",
+                    "keep the connection open until the response");
+    } else if (*task->location) {
         redirect(request, task->location);
     } else if (!reserve(task)) {
         task->is_file = false;
@@ -533,6 +553,7 @@ void gate_on_done(struct mail *mail) {
         http_respond(request, task->status, "application/json",
                      task->page.data ? task->page.data : "", task->page.bytes);
     }
+    report_wait(request, task->waited_ms);
     /* The response has a copy, and the connection may stay for long. */
     buffer_finish(&task->page);
     if (task->is_file) {

@@ -8,6 +8,7 @@
 
 /* The route's callbacks. */
 void gate_on_request(struct http_request *request);
+void gate_on_left(struct http_request *request);
 void gate_release(struct http_request *request);
 /* The task's response is made: responds, and frees the task. */
 void gate_on_done(struct mail *mail);

@@ -4,7 +4,8 @@
 #define SNEK_CONSOLE_ROOM_H
 
 #include "console/app_view.h"
-#include "console/task.h"
+#include "console/budget.h"
+#include "console/waiting.h"
 #include "dispatch/explain.h"
 
 #include <pthread.h>
@@ -23,11 +24,18 @@ struct console {
     struct mail stop_mail;
     /* The host stops, so nobody responds to explanations. */
     atomic_bool closing;
+    /* Nothing waits for the budget any more. */
+    atomic_bool quiesced;
+    struct mail quiesce_mail;
     /* Monotonic clock. */
     int64_t started_ms;
 
     /* Only the console's thread uses the members below. */
     bool stopping;
+    struct console_waiting waiting;
+    struct console_budget budget;
+    /* Monotonic: when a task last had to wait for the budget. */
+    int64_t held_us;
     /* Results of the inboxes. */
     struct mailbox results;
     /* NULL until the first page that reads. */

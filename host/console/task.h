@@ -10,6 +10,8 @@
 #include "ingest/form.h"
 #include "ingest/origin.h"
 
+#include <stdatomic.h>
+
 #define CONSOLE_PATH "/console"
 #define CONSOLE_PATH_MAX 400
 #define CONSOLE_FIELDS_MAX 24
@@ -34,6 +36,17 @@ struct console_task {
     /* The parameters of the URL, or of a POST those of the form. */
     struct http_field fields[CONSOLE_FIELDS_MAX];
     size_t n_fields;
+
+    /* For console_waiting. */
+    uint64_t turn;
+    /* Monotonic: when the console's thread took it from its mailbox. */
+    int64_t arrived_us;
+    /* How long it waited because webhooks kept the store busy; 0: not at all. */
+    int64_t waited_ms;
+    /* The client sends nothing more; it may have closed the connection. Set by ingest's thread. */
+    atomic_bool left;
+    /* No page was made, because of that. */
+    bool dropped;
 
     /* Wall clock: when the page began to be made. */
     int64_t now_ms;

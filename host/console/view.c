@@ -91,6 +91,20 @@ static void put_person(struct console_task *task) {
                   task->role == CONSOLE_ADMIN ? "You are an admin" : "You may only read");
 }
 
+/* A shorter wait is not noticed. */
+#define NOTICED_MS 500
+
+static void put_wait(struct console_task *task) {
+    char waited[VIEW_DURATION_MAX];
+    if (task->waited_ms >= NOTICED_MS) {
+        view_duration(task->waited_ms, waited);
+        http_page_put(&task->page,
+                      "<p class=\"hint\">This page waited %s, because webhooks keep the store busy "
+                      "and come first.</p>\n",
+                      waited);
+    }
+}
+
 void view_begin(struct console_task *task, const char *title, bool live) {
     struct buffer *page = &task->page;
     put_head(page, title, live);
@@ -109,6 +123,7 @@ void view_begin(struct console_task *task, const char *title, bool live) {
         put_menu(task);
     }
     http_page_put(page, "</header>\n<main id=\"main\">\n<h1>%s</h1>\n", title);
+    put_wait(task);
 }
 
 void view_end(struct buffer *page) {

@@ -54,6 +54,10 @@ void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *c
 /* True when the last transaction committed; for /readyz. Any thread. */
 bool inbox_healthy(const struct inbox *inbox);
 
+/* The part of the last second, in percent, in which the writer carried out groups with deliveries.
+ * Any thread. */
+unsigned inbox_ingest_percent(struct inbox *inbox);
+
 /* Finishes the operations that were submitted (they fail if the store was never opened), stops the
  * writer, closes the store; takes NULL. No
  * thread may submit any more; results may still wait in the mailboxes. */

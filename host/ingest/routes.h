@@ -34,6 +34,9 @@ struct http_route {
     void (*on_headers)(struct http_request *request);
     /* The whole request is there. */
     void (*on_request)(struct http_request *request);
+    /* The client sends nothing more, and has no response yet; it may still read one. May be called
+     * more than once. NULL: this does not matter. */
+    void (*on_left)(struct http_request *request);
     /* Its connections are counted apart: see ingest_options.max_page_connections. */
     bool is_page;
     /* Frees `state`. NULL: the route keeps no state. */

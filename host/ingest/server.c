@@ -44,7 +44,11 @@ static int watch(struct ingest *ingest, int fd, uint32_t events, struct connecti
  * edge-triggered, and it does not read again after a short read. Without this function the server
  * would wait for the rest of the request, and hold its body, up to the deadline. */
 static void on_left(struct ingest *ingest, struct connection *connection) {
+    struct http_exchange *exchange = connection->exchange;
     connection->left = true;
+    if (exchange && exchange->suspended && exchange->request.route->on_left) {
+        exchange->request.route->on_left(&exchange->request);
+    }
     if (!connection->exchange || !connection->exchange->handled) {
         connection_set_deadline(ingest, connection, LEFT_GRACE_MS);
     }

@@ -3,8 +3,10 @@
  * one transaction (a group commit) and posts the results. */
 #include "inbox/common/writer.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "inbox/common/load.h"
 #include "inbox/common/operations.h"
 
 #include <assert.h>
@@ -32,6 +34,8 @@ struct inbox {
     /* Operations that wait, linked by their mail. */
     struct mail_list waiting;
     bool stopping;
+    /* Busy while a group with deliveries is under way. */
+    struct load load;
 };
 
 static struct inbox_operation *of_mail(struct mail *mail) {
@@ -128,10 +132,28 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
     }
 }
 
-/* Waits for work. Returns the number of operations taken; 0 when no more will come. */
+/* Both under the lock. */
+static void begin_load(struct inbox *inbox, struct inbox_operation **operations, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (operations[i]->kind == INBOX_PUT) {
+            load_begin(&inbox->load, clock_monotonic_us());
+            return;
+        }
+    }
+}
+
+static void end_load(struct inbox *inbox) {
+    if (inbox->load.busy) {
+        load_end(&inbox->load, clock_monotonic_us());
+    }
+}
+
+/* The last group has ended. Waits for work. Returns the number of operations taken; 0 when no more
+ * will come. */
 static size_t take_group(struct inbox *inbox, struct inbox_operation **operations) {
     size_t n = 0, bytes = 0;
     SCOPED_LOCK(&inbox->lock);
+    end_load(inbox);
     while (TAILQ_EMPTY(&inbox->waiting) && !inbox->stopping) {
         pthread_cond_wait(&inbox->work, &inbox->lock);
     }
@@ -146,6 +168,7 @@ static size_t take_group(struct inbox *inbox, struct inbox_operation **operation
         operations[n++] = operation;
         TAILQ_REMOVE(&inbox->waiting, mail, link);
     }
+    begin_load(inbox, operations, n);
     return n;
 }
 
@@ -238,4 +261,9 @@ void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
 
 bool inbox_healthy(const struct inbox *inbox) {
     return atomic_load(&inbox->healthy);
+}
+
+unsigned inbox_ingest_percent(struct inbox *inbox) {
+    SCOPED_LOCK(&inbox->lock);
+    return load_percent(&inbox->load, clock_monotonic_us());
 }

@@ -272,6 +272,8 @@ state.organizations = [{{ login = "sneks-united", members = [{{ login = "hatchli
     ("github = { user = [] }\n", "it.toml:2: github has no key user; did you mean users?"),
     ("[[github.repositories]]\nfull_name = 'a/b'\nissues = [\n{ number = 1, titel = 'x' }]\n",
      "it.toml:5: an issue has no key titel; did you mean title?"),
+    ("[[github.organizations]]\nlogin = \"x\"\nmembers = [{ person = \"y\" }]\n",
+     "it.toml:4: a member has no key person; it has login, id, role, state, public, _remove"),
     ("[[step]]\ngithub = { graphql = [{ data = 'x' }] }\n",
      "it.toml:3: data is a string; a table is wanted"),
     ("[[step]\n", "it.toml:2:"),
@@ -409,6 +411,21 @@ requests = [
     assert play(recorded.removeprefix(head)).status == 0
     assert play(recorded.removeprefix(head), "--record").status == 0
     assert (tmp_path / "it.toml").read_text(encoding="utf-8") == recorded
+
+
+def test_a_recorded_search_for_a_comment_in_doubt_is_the_same_in_the_next_run(play, tmp_path):
+    text = """
+[[step]]
+deliver = "issue_comment.created"
+fail = { request = "POST */comments", drop = true, after = true }
+
+[[step]]
+advance = "1 min"
+"""
+    outcome = play(text, "--record", plugin="ping")
+    assert outcome.status == 0 and "recorded the expectations of 2 steps in" in outcome.text, outcome.text
+    recorded = (tmp_path / "it.toml").read_text(encoding="utf-8")
+    assert "/comments -> dropped" in recorded and "since=" not in recorded, recorded
 
 
 def test_steps_in_one_line_are_not_recorded(play, tmp_path):

@@ -4,6 +4,7 @@
 #include "scenario/record.h"
 
 #include "base/buffer.h"
+#include "scenario/request.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -77,6 +78,12 @@ static void put_request(struct buffer *out, const json_t *request) {
     buffer_append_text(out, ",\n");
 }
 
+/* The host's search for a comment in doubt has the time in its URL, so no other run makes it. */
+static bool is_timed_lookup(const json_t *request) {
+    const char *query = text(request, "query");
+    return query && strstr(query, "since=") && request_is_lookup(request);
+}
+
 json_t *record_step(const struct step_runner *runner) {
     AUTO_BUFFER struct buffer out = BUFFER_INIT(RECORD_BYTES_MAX);
     size_t i;
@@ -85,7 +92,9 @@ json_t *record_step(const struct step_runner *runner) {
     if (json_array_size(runner->requests) > 0) {
         buffer_append_text(&out, "requests = [\n");
         json_array_foreach(runner->requests, i, request) {
-            put_request(&out, request);
+            if (!is_timed_lookup(request)) {
+                put_request(&out, request);
+            }
         }
         buffer_append_text(&out, "]\n");
     }

@@ -115,6 +115,17 @@ static const struct toml_value *member(const struct toml_value *table, const cha
     return NULL;
 }
 
+/* No key is near the one that was written, so the message has all. */
+static int reject_key(const struct reading *reading, unsigned line, const char *where,
+                      const char *name, const struct key *keys) {
+    char all[400] = "";
+    for (size_t used = 0; keys->name && used < sizeof all; keys++) {
+        used +=
+            (size_t)snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", keys->name);
+    }
+    return problem(reading, line, "%s has no key %s; it has %s", where, name, all);
+}
+
 static int check_keys(const struct reading *reading, const char *where, const struct key *keys,
                       const struct toml_value *table) {
     for (size_t i = 0; i < table->n_items; i++) {
@@ -130,7 +141,7 @@ static int check_keys(const struct reading *reading, const char *where, const st
         }
         if (!key->name) {
             if (!nearest) {
-                return problem(reading, item->line, "%s has no key %s", where, item->key);
+                return reject_key(reading, item->line, where, item->key, keys);
             }
             return problem(reading, item->line, "%s has no key %s; did you mean %s?", where,
                            item->key, nearest->name);

@@ -86,6 +86,17 @@ def describe_types(folder):
     return "\n".join(out)
 
 
+def is_drawn(paragraph):
+    """Has it a line that is indented, as a drawing, a list or code has?"""
+    return any(line.startswith("  ") for line in paragraph.split("\n"))
+
+
+def explained(comment):
+    """The paragraphs of a comment; those that are drawn stay as they are."""
+    return "\n".join(literal(part) if is_drawn(part) else escaped(" ".join(part.split())) + "\n"
+                     for part in comment.split("\n\n"))
+
+
 def describe_calls(folder):
     """The inline functions, the macros that work like functions, and the builders of texts."""
     out = []
@@ -100,8 +111,10 @@ def describe_calls(folder):
                 signature = " ".join(item.code.removeprefix("static inline ").split())
                 words = " ".join(item.comment.split())
                 out.append(f"*{escaped(signature)}*\n" + (f"\t{escaped(words)}\n" if words else ""))
+            elif item.comment and is_drawn(item.comment):
+                out.append(explained(item.comment))  # its examples say more than the macro's lines
             elif item.code and item.comment:
-                out.append(f"{escaped(' '.join(item.comment.split()))}\n\n{literal(item.code)}")
+                out.append(explained(item.comment) + "\n" + literal(item.code))
     return "\n".join(out)
 
 

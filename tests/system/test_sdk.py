@@ -284,3 +284,17 @@ def test_every_document_is_installed_and_links_only_to_what_is_there(installed):
         links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
         missing = [link for link in links if not (page.parent / link).is_file()]
         assert not missing, page.name
+
+
+def anchors_of(page):
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_heading_finds_it(installed):
+    folder = installed.prefix / "share/doc/snekomatic"
+    for page in folder.glob("*.md"):
+        links = re.findall(r"\]\(([^)#:]*)#([^)]*)\)", page.read_text(encoding="utf-8"))
+        for name, anchor in links:
+            assert anchor in anchors_of(folder / name if name else page), f"{page.name}: {name}#{anchor}"

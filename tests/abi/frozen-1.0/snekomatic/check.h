@@ -44,7 +44,8 @@ struct snek_check {
     /* A JSON array of any number of annotations, as snek_annotate() makes it. NULL: none. GitHub
      * takes 50 at a time, so further ones are sent with further requests. */
     const char *annotations;
-    /* A JSON array of at most 3 buttons: {"label", "description", "identifier"}. NULL: none. */
+    /* A JSON array of at most 3 buttons: {"label", "description", "identifier"}, of at most 20, 40
+     * and 20 characters. NULL: none. */
     const char *actions;
     /* Where people find more. NULL: nowhere. */
     const char *details_url;

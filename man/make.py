@@ -75,7 +75,7 @@ def describe_types(folder):
     out = []
     for name, items in items_of(folder, (
             "plugin.h", "types.h", "host.h", "event.h", "commands.h", "github.h", "role.h", "item.h",
-            "check.h", "store.h", "timer.h", "config.h", "repository_config.h", "text.h")):
+            "check.h", "commit.h", "store.h", "timer.h", "config.h", "repository_config.h", "text.h")):
         shown = [item for item in items if item.code and not re.search(
             r"_(service|SERVICE|REVISION)$|^SNEK(_ABI_HEAD|_EXPORT|_EXTERN_C)$", item.name)]
         if shown:

@@ -102,10 +102,10 @@ static int32_t outcome_of_type(const char *type, const char *message) {
     static const struct {
         const char *type;
         int32_t outcome;
-    } types[] = {{"RATE_LIMITED", SNEK_E_RATE_LIMITED},     {"RATE_LIMIT", SNEK_E_RATE_LIMITED},
-                 {"NOT_FOUND", SNEK_E_NOT_FOUND},           {"FORBIDDEN", SNEK_E_FORBIDDEN},
-                 {"INSUFFICIENT_SCOPES", SNEK_E_FORBIDDEN}, {"INTERNAL", SNEK_E_SERVER},
-                 {"SERVICE_UNAVAILABLE", SNEK_E_SERVER}};
+    } types[] = {{"RATE_LIMITED", SNEK_E_RATE_LIMITED}, {"RATE_LIMIT", SNEK_E_RATE_LIMITED},
+                 {"NOT_FOUND", SNEK_E_NOT_FOUND},       {"FORBIDDEN", SNEK_E_FORBIDDEN},
+                 {"STALE_DATA", SNEK_E_MOVED},          {"INSUFFICIENT_SCOPES", SNEK_E_FORBIDDEN},
+                 {"INTERNAL", SNEK_E_SERVER},           {"SERVICE_UNAVAILABLE", SNEK_E_SERVER}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (strcmp(types[i].type, type) == 0) {
             return types[i].outcome;

@@ -30,7 +30,7 @@ struct outcome {
 
 /* A number that is no result is an error of the plugin; the host does not have to interpret it. */
 static int32_t checked_result(struct run *run, int32_t result) {
-    if (result > SNEK_WAIT || result < SNEK_E_BUSY) {
+    if (result > SNEK_WAIT || result < SNEK_E_MOVED) {
         return run_fail(run, SNEK_E_FAILED,
                         "the handler returned %d, which is no result: return an enum snek_result "
                         "or a negative enum snek_error",

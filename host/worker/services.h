@@ -7,6 +7,7 @@ extern const struct snek_event_service service_event;
 extern const struct snek_github_service service_github;
 extern const struct snek_check_service service_check;
 extern const struct snek_commands_service service_commands;
+extern const struct snek_commit_service service_commit;
 extern const struct snek_store_service service_store;
 extern const struct snek_role_service service_role;
 extern const struct snek_item_service service_item;

@@ -8,6 +8,7 @@
  *             --service("role", 1)-----> struct snek_role_service      role.h
  *             --service("item", 1)-----> struct snek_item_service      item.h
  *             --service("check", 1)----> struct snek_check_service     check.h
+ *             --service("commit", 1)---> struct snek_commit_service    commit.h
  *             --service("text", 1)-----> struct snek_text_service      text.h
  *             --service("config", 1)---> struct snek_config_service    config.h
  *             --service("timer", 1)----> struct snek_timer_service     timer.h

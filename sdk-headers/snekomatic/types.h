@@ -89,7 +89,11 @@ enum snek_error {
     SNEK_E_IN_DOUBT = -18,
     /* Another run of the plugin makes the same comment or check run at this moment. Return it: the
      * host starts the run again when the other one may have ended. The run loses no attempt. */
-    SNEK_E_BUSY = -19
+    SNEK_E_BUSY = -19,
+    /* The branch has another head than the request expects (GraphQL's STALE_DATA), so nothing was
+     * committed. Read again what the commit changes and commit on top of the new head, or return
+     * it: the host retries the run, but rejects it when the event itself names the old head. */
+    SNEK_E_MOVED = -20
 };
 
 enum snek_log_level {

@@ -307,6 +307,18 @@ static json_t *list_parents(struct graphql_call *call) {
     return connection(call, "CommitConnection", all);
 }
 
+/* The commit and its first ancestors, newest first. */
+static json_t *list_history(struct graphql_call *call) {
+    json_t *all = json_array(), *commit = json_deep_copy(call->object);
+    while (commit) {
+        const char *parent =
+            json_string_value(json_array_get(json_object_get(commit, "_parents"), 0));
+        json_array_append_new(all, commit);
+        commit = parent ? graphql_commit_object(own_repository(call), parent) : NULL;
+    }
+    return connection(call, "CommitHistoryConnection", all);
+}
+
 /* ---- all ---- */
 
 static const struct resolver {
@@ -330,6 +342,7 @@ static const struct resolver {
                  {"DiscussionComment", "replies", list_replies},
                  {"DiscussionComment", "discussion", find_comments_discussion},
                  {"DiscussionComment", "replyTo", find_replied_comment},
+                 {"Commit", "history", list_history},
                  {"Commit", "parents", list_parents}};
 
 json_t *graphql_query(struct graphql_call *call) {

@@ -57,7 +57,9 @@ const char graphql_schema_text[] =
     "type Ref implements Node { id: ID! name: String! prefix: String! target: GitObject }"
     "type Commit implements GitObject & Node { id: ID! oid: GitObjectID! abbreviatedOid: String!"
     " message: String! messageHeadline: String! messageBody: String! url: URI!"
-    " committedDate: DateTime! parents" PAGES ": CommitConnection! }"
+    " committedDate: DateTime! history" PAGES ": CommitHistoryConnection! parents" PAGES
+    ": CommitConnection! }"
+    "type CommitHistoryConnection { nodes: [Commit] pageInfo: PageInfo! totalCount: Int! }"
     "type CommitConnection { nodes: [Commit] pageInfo: PageInfo! totalCount: Int! }"
 
     "type Issue implements Node & Reactable { " ITEM

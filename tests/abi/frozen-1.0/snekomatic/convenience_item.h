@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Inline functions for the things that a plugin keeps up to date at GitHub: labels, a comment, a
- * check run. They are compiled into the plugin, so they are no part of the ABI. Each calls the slot
- * of the service "item" or "check", whose comment has the details.
+ * check run, files. They are compiled into the plugin, so they are no part of the ABI. Each calls
+ * the slot of the service "item", "check" or "commit", whose comment has the details.
  *
  *   snek_has_label(run, "bug")                        the payload: no request
  *   snek_set_labels(run, labels, count)               item->labels()    blocks
  *   snek_sticky_comment(run, "size", text)            item->comment()   blocks
- *   snek_check(run, "DCO", .conclusion = "success")   check->set()      blocks */
+ *   snek_check(run, "DCO", .conclusion = "success")   check->set()      blocks
+ *   snek_commit(run, "main", .message = "Update")     commit->create()  blocks */
 #ifndef SNEKOMATIC_CONVENIENCE_ITEM_H
 #define SNEKOMATIC_CONVENIENCE_ITEM_H
 
 #include <snekomatic/check.h>
+#include <snekomatic/commit.h>
 #include <snekomatic/convenience.h>
 #include <snekomatic/item.h>
 
@@ -21,6 +23,11 @@ extern "C" {
 static inline const struct snek_check_service *snek_checks(const struct snek_run *run) {
     return (const struct snek_check_service *)run->host->service(run->host, SNEK_CHECK_SERVICE,
                                                                  SNEK_CHECK_REVISION);
+}
+
+static inline const struct snek_commit_service *snek_commits(const struct snek_run *run) {
+    return (const struct snek_commit_service *)run->host->service(run->host, SNEK_COMMIT_SERVICE,
+                                                                  SNEK_COMMIT_REVISION);
 }
 
 static inline const struct snek_item_service *snek_items(const struct snek_run *run) {
@@ -177,6 +184,52 @@ static inline void snek_annotate(struct snek_run *run, struct snek_builder *anno
                      ",'annotation_level':'%s','message':'%s'}",
                      path, line, line, level, message);
 }
+
+/* ---- commits ---- */
+
+/* A file of a commit that becomes this text, which is borrowed. A NULL text deletes the file. */
+static inline struct snek_file snek_file_text(const char *path, const char *text) {
+    struct snek_file file;
+    file.path = path;
+    file.contents.data = text;
+    file.contents.bytes = text ? strlen(text) : 0;
+    return file;
+}
+
+/* A file that a commit deletes. */
+static inline struct snek_file snek_file_deleted(const char *path) {
+    return snek_file_text(path, NULL);
+}
+
+/* The head of a branch of the event's repository: read files there, with the query part `ref`, and
+ * commit on top of it. 0 or a negative enum snek_error. */
+static inline int32_t snek_branch_head(struct snek_run *run, const char *branch, const char **oid) {
+    return snek_commits(run)->head(run, NULL, branch, oid);
+}
+
+static inline int32_t snek_make_commit(struct snek_run *run, struct snek_commit commit) {
+    return snek_commits(run)->create(run, &commit);
+}
+
+/* Commits on a branch, with these members of struct snek_commit (commit.h), in C and C++20:
+ *
+ *   struct snek_file files[] = {snek_file_text("list.md", text), snek_file_deleted("old.md")};
+ *   snek_commit(run, "main", .message = "Update the list", .files = files, .files_count = 2,
+ *               .expected_head = head)
+ *
+ * 0 or a negative enum snek_error: SNEK_E_MOVED when the branch has another head. C++ before C++20
+ * fills the struct and calls snek_make_commit(). */
+#if !defined(__cplusplus)
+#define snek_commit(run, ...)                                                                      \
+    snek_make_commit((run), (struct snek_commit){.bytes = (uint32_t)sizeof(struct snek_commit),    \
+                                                 .reserved = 0,                                    \
+                                                 .branch = __VA_ARGS__})
+#elif __cplusplus >= 202002L
+#define snek_commit(run, branch_, ...)                                                             \
+    snek_make_commit((run), ::snek_commit{.bytes = (uint32_t)sizeof(struct snek_commit),           \
+                                          .reserved = 0,                                           \
+                                          .branch = (branch_)__VA_OPT__(, ) __VA_ARGS__})
+#endif
 
 #ifdef __cplusplus
 }

@@ -32,12 +32,14 @@ static void put_target(struct buffer *page, const struct inbox_action *action) {
 static void put_page(struct console_task *task, const struct inbox_actions *found) {
     struct buffer *page = &task->page;
     view_begin(task, "Actions", true);
+    http_page_put(page,
+                  "<p>What people changed, here and with the command line. The host keeps it for "
+                  "%u days (<code>store.audit_days</code>).</p>\n",
+                  task->console->options.config->store.audit_days);
     http_page_html(
         page,
         found->n_actions == 0
-            ? "<p class=\"card\">Nobody has changed anything yet. The "
-              "list will have what people change here and with the command "
-              "line.</p>\n"
+            ? "<p class=\"card\">Nobody has changed anything yet.</p>\n"
             : "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
               "aria-label=\"Actions\"><table class=\"list\">\n<thead><tr><th scope=\"col\">When"
               "</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th "
@@ -96,7 +98,7 @@ void page_actions(struct console_task *task) {
         .operation = {.kind = INBOX_ACTIONS}, .before = search_number(before), .most = ACTIONS};
     if (*before && found.before == 0) {
         view_problem(task, 400, "The place in the list is unreadable",
-                     "The parameter `before` must be the number of an action.",
+                     "The parameter “before” must be the number of an action.",
                      "Begin with the first page.");
         return;
     }

@@ -39,12 +39,25 @@ static void put_dead(struct buffer *page, const struct inbox_entry *run) {
                        "<p><strong>Fix the plugin first.</strong> Its worker died while it ran "
                        "this delivery. A retry gives the same payload to the same code, and will "
                        "probably end the same way. The <a href=\"#log\">log line "
-                       "<code>worker_died</code></a> has the backtrace. Load the fixed plugin with "
+                       "<code>worker_died</code></a> has the crash. Load the fixed plugin with "
                        "<code>snekomatic reload</code>, and then retry.</p>\n");
     } else {
-        http_page_html(page, "<p>It failed for good. Remove the cause, and then press “Retry now”. "
-                             "Effects that stand are not repeated.</p>\n");
+        http_page_html(page, "<p>The host does not retry it by itself any more. Remove the cause, "
+                             "and then press “Retry now”. The retry does not repeat an effect that "
+                             "GitHub accepted.</p>\n");
     }
+}
+
+/* The run comes again without a person. */
+static void put_later(struct console_task *task, const struct inbox_entry *run) {
+    if (run->due_ms <= task->now_ms) {
+        return;
+    }
+    http_page_html(&task->page, is_state(run, "waiting")
+                                    ? "<p>The plugin asked to wait. The host calls it again at "
+                                    : "<p>The host retries it by itself at ");
+    view_time(&task->page, run->due_ms, task->now_ms);
+    http_page_html(&task->page, ". “Retry now” does not wait for that.</p>\n");
 }
 
 static void put_skipped(struct buffer *page, const struct inbox_entry *run) {
@@ -65,10 +78,13 @@ void advice_put(struct console_task *task, const struct inbox_entry *run) {
         put_parked(page, run);
     } else if (is_state(run, "dead") || advice_is_crash(run)) {
         put_dead(page, run);
+    } else if (is_state(run, "queued") || is_state(run, "waiting")) {
+        put_later(task, run);
     } else if (is_state(run, "held")) {
         http_page_html(page, "<p>It begins when the hold of <a href=\"" CONSOLE_PATH "/plugins/");
         view_put_part(page, run->plugin);
-        http_page_put(page, "\">%s</a> ends.</p>\n", run->plugin);
+        http_page_put(page, "\">%s</a> ends. “Retry now” does not end the hold.</p>\n",
+                      run->plugin);
     } else if (advice_is_skipped(run)) {
         put_skipped(page, run);
     }

@@ -111,9 +111,9 @@ static void put_latency(struct buffer *page, const struct inbox_series *series,
         put_bar(page, i, mean_latency_ms(&series->buckets[i]), sums->most_latency_ms, "latency");
     }
     if (sums->ended == 0) {
-        http_page_html(page,
-                       "</svg>\n<figcaption>The host sums up the ends of runs two minutes after "
-                       "a delivery came: none yet.</figcaption>\n</figure>\n");
+        http_page_html(
+            page, "</svg>\n<figcaption>No run to measure yet. A run counts two minutes after its "
+                  "delivery came.</figcaption>\n</figure>\n");
         return;
     }
     http_page_put(page,

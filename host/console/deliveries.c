@@ -116,14 +116,26 @@ void entry_put_state(struct buffer *page, const struct inbox_entry *entry) {
     }
 }
 
-void entry_put_reason(struct buffer *page, const struct inbox_entry *entry) {
+static bool put_no_match(struct buffer *page, const struct inbox_entry *entry) {
     if (strcmp(entry->reason, "nothing matched") != 0) {
-        view_long_text(page, entry->reason);
-        return;
+        return false;
     }
     http_page_put(page, "%s: ", entry->reason);
     view_put_delivery_link(page, entry->guid, "/why");
     http_page_html(page, ">why?</a>");
+    return true;
+}
+
+void entry_put_reason(struct buffer *page, const struct inbox_entry *entry) {
+    if (!put_no_match(page, entry)) {
+        view_long_text(page, entry->reason);
+    }
+}
+
+void entry_put_short_reason(struct buffer *page, const struct inbox_entry *entry) {
+    if (!put_no_match(page, entry)) {
+        view_short_text(page, entry->reason);
+    }
 }
 
 static void put_row(struct console_task *task, const struct inbox_entry *entry, bool first) {
@@ -143,7 +155,7 @@ static void put_row(struct console_task *task, const struct inbox_entry *entry, 
     http_page_put(page, "</td><td>%s</td><td>", *entry->plugin ? entry->plugin : "–");
     entry_put_state(page, entry);
     http_page_html(page, "</td><td class=\"wide\">");
-    entry_put_reason(page, entry);
+    entry_put_short_reason(page, entry);
     if (entry->attempt > 1) {
         http_page_put(page, " <span class=\"soft\">attempt %lld</span>", (long long)entry->attempt);
     }
@@ -151,7 +163,7 @@ static void put_row(struct console_task *task, const struct inbox_entry *entry, 
 }
 
 void entries_put(struct console_task *task, const struct inbox_entry *entries, size_t n_entries) {
-    http_page_html(&task->page, "<div class=\"scroll\"><table class=\"list\">\n<thead><tr><th "
+    http_page_html(&task->page, "<div class=\"scroll\"><table class=\"list runs\">\n<thead><tr><th "
                                 "scope=\"col\">Delivery</th><th "
                                 "scope=\"col\">About</th><th scope=\"col\">Person</th><th "
                                 "scope=\"col\">Plugin</th><th scope=\"col\">State</th><th "

@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A line of the log has its level in so many of its first bytes. */
+#define LEVEL_WITHIN ((size_t)64)
+
 /* ---- the parts ---- */
 
 /* A member of the payload that is an address of a page. False: there is none. */
@@ -135,13 +138,35 @@ static void put_buttons(struct console_task *task, const struct inbox_show *show
     }
     http_page_html(&task->page, "<div class=\"actions\">\n");
     if (retries) {
-        put_button(task, run, "retry", skipped || advice_is_crash(run) ? "quiet" : "",
-                   skipped ? "Run again" : "Retry now");
+        /* Only of a dead run that did not crash is it the next thing to do. */
+        bool next = strcmp(run->state, "dead") == 0 && !advice_is_crash(run);
+        put_button(task, run, "retry", next ? "" : "quiet", skipped ? "Run again" : "Retry now");
     }
     if (can_discard(run)) {
         put_button(task, run, "discard", "danger", "Discard");
     }
     http_page_html(&task->page, "</div>\n");
+}
+
+/* Effects of which nobody knows whether GitHub carried them out. A run that goes on clears them up.
+ */
+static void put_in_doubt(struct buffer *page, const struct inbox_show *show, size_t index) {
+    size_t count = 0;
+    for (size_t i = 0; i < show->n_requests; i++) {
+        const struct inbox_shown_request *request = &show->requests[i];
+        count += request->run == index && request->kind == INBOX_EFFECT && !request->dry &&
+                 request->state == INBOX_INTENDED;
+    }
+    if (count == 0 || strcmp(show->runs[index].state, "running") == 0) {
+        return;
+    }
+    http_page_put(
+        page,
+        "<p><strong>%zu effect%s in doubt</strong>: the host sent the request, and "
+        "no response came. Look at GitHub whether it was carried out. A retry looks for a "
+        "comment or a check run before it writes one, repeats a PUT, PATCH or DELETE, and "
+        "fails at another POST.</p>\n",
+        count, count == 1 ? " is" : "s are");
 }
 
 static void put_run(struct console_task *task, const struct inbox_show *show, size_t index) {
@@ -164,6 +189,7 @@ static void put_run(struct console_task *task, const struct inbox_show *show, si
                       run->order_key);
     }
     advice_put(task, run);
+    put_in_doubt(page, show, index);
     put_buttons(task, show, index);
     steps_put(task, show, index);
     http_page_html(page, "</section>\n");
@@ -198,6 +224,32 @@ static void put_headers(struct buffer *page, const struct inbox_entry *entry) {
         entry->event, entry->guid);
 }
 
+/* Behind the time, as the log writes it in either format. */
+static bool has_level(const char *line, size_t bytes, const char *level) {
+    char logfmt[32], json[32];
+    size_t most = bytes < LEVEL_WITHIN ? bytes : LEVEL_WITHIN;
+    snprintf(logfmt, sizeof logfmt, " level=%s ", level);
+    snprintf(json, sizeof json, "\"level\":\"%s\"", level);
+    return memmem(line, most, logfmt, strlen(logfmt)) || memmem(line, most, json, strlen(json));
+}
+
+/* Warnings and errors stand out. */
+static void put_lines(struct buffer *page, const struct buffer *lines) {
+    const char *line = lines->data, *end = lines->data + lines->bytes, *next;
+    for (; line < end; line = next + 1) {
+        next = memchr(line, '\n', (size_t)(end - line));
+        next = next ? next : end;
+        size_t bytes = (size_t)(next - line);
+        const char *style = has_level(line, bytes, "warning") ? " class=\"held\"" : "";
+        style = has_level(line, bytes, "error") ? " class=\"bad\"" : style;
+        http_page_html(page, "<span");
+        http_page_html(page, style);
+        http_page_html(page, ">");
+        http_page_text_bytes(page, line, bytes);
+        http_page_html(page, "</span>");
+    }
+}
+
 /* The lines that this host remembers: after a restart, the log has the earlier ones. */
 static void put_log(struct console_task *task, const struct inbox_entry *entry) {
     AUTO_BUFFER struct buffer lines = BUFFER_INIT(LOG_MEMORY_BYTES);
@@ -207,7 +259,7 @@ static void put_log(struct console_task *task, const struct inbox_entry *entry) 
     http_page_html(page, "<h2 id=\"log\">Log lines</h2>\n");
     if (lines.bytes > 0) {
         http_page_html(page, "<pre tabindex=\"0\" class=\"log\">");
-        http_page_text_bytes(page, lines.data, lines.bytes);
+        put_lines(page, &lines);
         http_page_html(page, "</pre>\n");
     }
     http_page_html(page, result < 0 ? "<p class=\"notice\">There are more.</p>\n" : "");

@@ -15,6 +15,8 @@ void entry_put_place(struct buffer *page, const struct inbox_entry *entry);
 void entry_put_state(struct buffer *page, const struct inbox_entry *entry);
 /* The reason of a run. Where nothing of the plugin matched, it leads to the page that says why. */
 void entry_put_reason(struct buffer *page, const struct inbox_entry *entry);
+/* The same for a list, which leads to the page of the delivery: a long reason is cut. */
+void entry_put_short_reason(struct buffer *page, const struct inbox_entry *entry);
 void entry_put_json(struct buffer *json, const struct inbox_entry *entry);
 
 #endif

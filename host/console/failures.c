@@ -35,12 +35,6 @@ static void put_bulk_button(struct console_task *task, const struct inbox_failur
     view_form_end(&task->page);
 }
 
-/* One run has no other ids than its own. */
-static const char *shown_reason(const struct inbox_failure_group *group) {
-    const char *reason = group->runs == 1 ? group->last_reason : group->reason;
-    return *reason ? reason : "without a reason";
-}
-
 static void put_group(struct console_task *task, const struct inbox_failure_group *group) {
     struct buffer *page = &task->page;
     bool dead = strcmp(group->state, "dead") == 0;
@@ -51,15 +45,16 @@ static void put_group(struct console_task *task, const struct inbox_failure_grou
     if (*group->label && strcmp(group->label, group->state) != 0) {
         http_page_put(page, "<strong>%s</strong>: ", group->label);
     }
-    view_long_text(page, shown_reason(group));
-    if (group->runs > 1 && strcmp(group->reason, group->last_reason) != 0) {
-        http_page_html(page, "</p>\n<p class=\"soft\">The last one: ");
-        view_long_text(page, group->last_reason);
-    }
+    view_long_text(page, *group->last_reason ? group->last_reason : "without a reason");
     if (dead && strncmp(group->reason, "the worker ", strlen("the worker ")) == 0) {
         http_page_html(page,
                        "</p>\n<p><strong>Fix the plugin before you retry.</strong> The page of "
                        "the last one has the crash among its log lines.");
+    }
+    if (!dead) {
+        http_page_html(page, "</p>\n<p>Parked runs go on by themselves when the cause is gone. <a "
+                             "href=\"" CONSOLE_PATH "/installations\">The installations</a> have "
+                             "the steps.");
     }
     http_page_html(page, "</p>\n<p class=\"soft\">First ");
     view_time(page, group->first_ms, task->now_ms);
@@ -88,14 +83,15 @@ static void put_page(struct console_task *task, const struct inbox_failures *fai
         http_page_html(page, "<p class=\"notice\">There are more failures than were looked at. The "
                              "numbers are of the latest ones.</p>\n");
     }
-    bool masked = false;
+    bool differs = false;
     for (size_t i = 0; i < failures->n_groups; i++) {
-        put_group(task, &failures->groups[i]);
-        masked = masked || strchr(shown_reason(&failures->groups[i]), '#');
+        const struct inbox_failure_group *group = &failures->groups[i];
+        put_group(task, group);
+        differs = differs || (group->runs > 1 && strcmp(group->reason, group->last_reason) != 0);
     }
-    if (masked) {
-        http_page_html(page, "<p class=\"hint\">A “#” in a reason stands for numbers and ids that "
-                             "differ from run to run.</p>\n");
+    if (differs) {
+        http_page_html(page, "<p class=\"hint\">A group shows the reason of its last run. In the "
+                             "reasons of the others, numbers and ids may differ.</p>\n");
     }
     view_end(page);
 }

@@ -174,8 +174,10 @@ static void put_quota(struct console_task *task, const struct app_view *view,
     struct app_installation at_github;
     bool known = find_installation(view, quota->installation, &at_github);
     long long share = quota->limit > 0 ? (long long)(quota->remaining * 100 / quota->limit) : 0;
+    bool of_app = strcmp(quota->installation, "(app)") == 0;
     http_page_put(page, "<tr><th scope=\"row\">%s %s</th><td>%s</td><td class=\"nowrap\">",
-                  quota->installation, known ? at_github.account : "", quota->resource);
+                  of_app ? "the App itself" : quota->installation, known ? at_github.account : "",
+                  quota->resource);
     http_page_put(page, "%lld of %lld are left</td><td>", (long long)quota->remaining,
                   (long long)quota->limit);
     http_page_put(page,

@@ -3,6 +3,7 @@
 #include "console/steps.h"
 
 #include "base/array.h"
+#include "console/room.h"
 #include "console/view.h"
 #include "ingest/page.h"
 
@@ -184,11 +185,19 @@ static void put_reason(struct buffer *page, const char *reason, const char *of_r
     }
 }
 
-static void put_request(struct buffer *page, const struct step *step, const char *of_run) {
+/* The URL without the origin that all of GitHub's API has. */
+static const char *short_url(const struct console_task *task, const char *url) {
+    const char *api_url = task->console->options.config->github.api_url;
+    size_t bytes = strlen(api_url);
+    return strncmp(url, api_url, bytes) == 0 && url[bytes] == '/' ? url + bytes : url;
+}
+
+static void put_request(struct console_task *task, const struct step *step, const char *of_run) {
     const struct inbox_shown_request *request = step->request;
+    struct buffer *page = &task->page;
     const char *state = request_state(request);
     http_page_put(page, "<span class=\"soft\">%s</span> <code>%s %s</code>",
-                  request_kind(request->kind), request->method, request->url);
+                  request_kind(request->kind), request->method, short_url(task, request->url));
     if (request->status > 0) {
         http_page_put(page, " <strong>%d</strong>", (int)request->status);
     }
@@ -241,8 +250,18 @@ static bool has_later_attempt(const struct steps *steps, size_t index) {
     return false;
 }
 
-static void put_step(struct buffer *page, const struct steps *steps, size_t index,
+/* What is still to come has its time of day too. */
+static void put_name(struct console_task *task, const struct step *step) {
+    http_page_text(&task->page, step->name);
+    if (step->at_ms > task->now_ms) {
+        http_page_html(&task->page, " ");
+        view_time(&task->page, step->at_ms, task->now_ms);
+    }
+}
+
+static void put_step(struct console_task *task, const struct steps *steps, size_t index,
                      const struct inbox_entry *run) {
+    struct buffer *page = &task->page;
     const struct step *step = &steps->all[index];
     int64_t first_ms = steps->all[0].at_ms, last_ms = steps->all[steps->count - 1].at_ms;
     int64_t before_ms = index > 0 ? steps->all[index - 1].at_ms : first_ms;
@@ -253,11 +272,11 @@ static void put_step(struct buffer *page, const struct steps *steps, size_t inde
     put_bar(page, before_ms - first_ms, step->at_ms - first_ms, last_ms - first_ms);
     http_page_html(page, "</td><td class=\"wide\">");
     if (step->request) {
-        put_request(page, step, run->reason);
+        put_request(task, step, run->reason);
     } else if (step->attempt) {
         put_attempt(page, step->attempt, has_later_attempt(steps, index) ? "" : run->reason);
     } else {
-        http_page_text(page, step->name);
+        put_name(task, step);
     }
     http_page_html(page, "</td></tr>\n");
 }
@@ -268,11 +287,12 @@ void steps_put(struct console_task *task, const struct inbox_show *show, size_t 
     collect(&steps, show, run);
     http_page_html(page,
                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Steps\">"
-                   "<table class=\"steps\">\n<thead><tr><th scope=\"col\">After</th><th "
-                   "scope=\"col\">Time</th><th scope=\"col\">Step</th></tr></thead>\n"
+                   "<table class=\"steps\">\n<thead><tr><th scope=\"col\">Time</th><th "
+                   "scope=\"col\"><span class=\"hidden\">Drawing</span></th><th "
+                   "scope=\"col\">Step</th></tr></thead>\n"
                    "<tbody>\n");
     for (size_t i = 0; i < steps.count; i++) {
-        put_step(page, &steps, i, &show->runs[run]);
+        put_step(task, &steps, i, &show->runs[run]);
     }
     http_page_html(page, "</tbody></table></div>\n");
     free(steps.all);

@@ -90,7 +90,7 @@ static void put_effect(struct console_task *task, const struct inbox_timeline *t
         http_page_put(page, ">%s%s%s</a></li>\n", cause->event, *cause->action ? "." : "",
                       cause->action);
     } else {
-        http_page_html(page, ">an older delivery</a></li>\n");
+        http_page_html(page, ">a delivery about something else</a></li>\n");
     }
 }
 
@@ -108,7 +108,7 @@ static void put_delivery(struct console_task *task, const struct inbox_entry *ru
         http_page_put(page, "<li>%s ", runs[i].plugin);
         entry_put_state(page, &runs[i]);
         http_page_html(page, " ");
-        entry_put_reason(page, &runs[i]);
+        entry_put_short_reason(page, &runs[i]);
         http_page_html(page, "</li>\n");
     }
     http_page_html(page, "</ul></li>\n");

@@ -18,7 +18,9 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 /* Reasons of usual length are shown whole. */
-#define LONG_TEXT 500
+#define LONG_TEXT ((size_t)500)
+/* Two or three lines of a list. */
+#define SHORT_TEXT ((size_t)140)
 
 static void put_head(struct buffer *page, const char *title, bool live) {
     http_page_put(page,
@@ -192,18 +194,42 @@ void view_state(struct buffer *page, const char *state) {
     http_page_put(page, "<span class=\"badge %s\">%s</span>", kind, state);
 }
 
+/* The length of a start of `text`, of at most `most` bytes and whole characters. */
+static size_t start_of(const char *text, size_t most) {
+    size_t bytes = strnlen(text, most + 1);
+    if (bytes <= most) {
+        return bytes;
+    }
+    size_t cut = most;
+    while (cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80) {
+        cut--;
+    }
+    return cut;
+}
+
+void view_short_text(struct buffer *page, const char *text) {
+    size_t cut = start_of(text, SHORT_TEXT);
+    if (text[cut] == '\0') {
+        http_page_text(page, text);
+        return;
+    }
+    /* At the end of a word, unless the words are long. */
+    const char *blank = memrchr(text, ' ', cut);
+    if (blank && (size_t)(blank - text) > SHORT_TEXT / 2) {
+        cut = (size_t)(blank - text);
+    }
+    http_page_text_bytes(page, text, cut);
+    http_page_html(page, " …");
+}
+
 void view_long_text(struct buffer *page, const char *text) {
     size_t bytes = strlen(text);
     if (bytes <= LONG_TEXT) {
         http_page_text(page, text);
         return;
     }
-    size_t cut = LONG_TEXT;
-    while (cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80) {
-        cut--;
-    }
     http_page_html(page, "<details class=\"long\"><summary>");
-    http_page_text_bytes(page, text, cut);
+    http_page_text_bytes(page, text, start_of(text, LONG_TEXT));
     http_page_put(page, "… (%zu bytes)</summary><pre>%s</pre></details>", bytes, text);
 }
 

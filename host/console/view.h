@@ -28,6 +28,8 @@ void view_duration(int64_t duration_ms, char text[VIEW_DURATION_MAX]);
 void view_state(struct buffer *page, const char *state);
 /* A text that may be very long: folded beyond some hundred characters. */
 void view_long_text(struct buffer *page, const char *text);
+/* The start of a text, for a list that leads to a page with the whole. */
+void view_short_text(struct buffer *page, const char *text);
 
 /* Begins a form that changes something, with its token. False, and no form, for somebody who may
  * only read. */

@@ -109,8 +109,6 @@ static const char *fix_of_host(enum explain_host host) {
     case EXPLAIN_REPOSITORY:
         return "Add the repository to plugin.repositories in its [[plugin]] table of "
                "snekomatic.toml, and reload.";
-    case EXPLAIN_EVENT:
-        return "The plugin's code says to which events it subscribes.";
     default:
         return NULL;
     }
@@ -145,6 +143,12 @@ static void put_fix(const struct why *why, const struct finding *finding) {
     }
 }
 
+/* Has the plugin nothing to do with such a delivery? Then its conditions matter little. */
+static bool is_aside(const struct finding *finding) {
+    return !finding->run && (finding->result.host == EXPLAIN_EVENT ||
+                             finding->result.host == EXPLAIN_NO_INSTALLATION);
+}
+
 static void put_plugin(const struct why *why, const struct finding *finding) {
     struct buffer *page = &why->task->page;
     http_page_put(page, "<section class=\"card\">\n<h2>%s ", finding->name);
@@ -162,7 +166,12 @@ static void put_plugin(const struct why *why, const struct finding *finding) {
     if (finding->result.host != EXPLAIN_ROUTED) {
         http_page_put(page, "<p>The host: %s.</p>\n", finding->sentence);
     }
-    if (finding->result.items) {
+    if (finding->result.items && is_aside(finding)) {
+        http_page_put(page, "<details><summary>Its subscriptions and commands (%zu)</summary>\n",
+                      finding->result.n_items);
+        put_handlers(page, finding);
+        http_page_html(page, "</details>\n");
+    } else if (finding->result.items) {
         put_handlers(page, finding);
     } else if (why->payload && finding->result.host != EXPLAIN_DISABLED) {
         http_page_html(page, "<p>Its worker did not respond, so its filters and commands are not "
@@ -174,10 +183,12 @@ static void put_plugin(const struct why *why, const struct finding *finding) {
 
 static void begin_page(const struct why *why) {
     struct buffer *page = &why->task->page;
-    view_begin(why->task, "Why", false);
-    http_page_html(page, "<p>By today's configuration, for the delivery ");
+    view_begin(why->task, "Why did a plugin act, or not?", false);
+    http_page_html(page, "<p>The delivery ");
     view_put_delivery_link(page, why->delivery.guid, "");
-    http_page_put(page, ">%s</a> (%s%s%s). This page compares only: it calls no handler.</p>\n",
+    http_page_put(page,
+                  ">%s</a> (%s%s%s), compared with today's configuration. This page calls no "
+                  "handler.</p>\n",
                   why->delivery.guid, why->delivery.event, *why->delivery.action ? "." : "",
                   why->delivery.action);
     if (!why->payload) {
@@ -226,35 +237,54 @@ static void put_json(struct buffer *json, const struct finding *finding) {
 
 /* ---- the page ---- */
 
+static void put_all_json(const struct why *why, const struct finding *findings, size_t count) {
+    struct buffer *json = &why->task->page;
+    view_json_open(json, NULL, '{');
+    view_json_text(json, "delivery", why->delivery.guid);
+    view_json_text(json, "event", why->delivery.event);
+    view_json_text(json, "action", why->delivery.action);
+    view_json_open(json, "plugins", '[');
+    for (size_t i = 0; i < count; i++) {
+        put_json(json, &findings[i]);
+    }
+    view_json_close(json, ']');
+    view_json_close(json, '}');
+}
+
+/* First the plugins that have to do with such a delivery. */
+static void put_page(const struct why *why, const struct finding *findings, size_t count) {
+    begin_page(why);
+    for (int aside = 0; aside <= 1; aside++) {
+        for (size_t i = 0; i < count; i++) {
+            if (is_aside(&findings[i]) == (aside == 1)) {
+                put_plugin(why, &findings[i]);
+            }
+        }
+    }
+    view_end(&why->task->page);
+}
+
 static void put_all(const struct why *why) {
-    struct console_task *task = why->task;
-    const struct config *config = task->console->options.config;
-    if (task->wants_json) {
-        view_json_open(&task->page, NULL, '{');
-        view_json_text(&task->page, "delivery", why->delivery.guid);
-        view_json_text(&task->page, "event", why->delivery.event);
-        view_json_text(&task->page, "action", why->delivery.action);
-        view_json_open(&task->page, "plugins", '[');
-    } else {
-        begin_page(why);
+    const struct config *config = why->task->console->options.config;
+    struct finding *findings = calloc(config->n_plugins + 1, sizeof *findings);
+    if (!findings) {
+        view_problem(why->task, 503, "Out of memory", "The plugins do not fit into memory.",
+                     "Load this page again.");
+        return;
     }
     for (size_t i = 0, enabled = 0; i < config->n_plugins; i++) {
-        struct finding finding;
-        find(why, i, enabled, &finding);
+        find(why, i, enabled, &findings[i]);
         enabled += config->plugins[i].enabled;
-        if (task->wants_json) {
-            put_json(&task->page, &finding);
-        } else {
-            put_plugin(why, &finding);
-        }
-        free(finding.result.items);
     }
-    if (task->wants_json) {
-        view_json_close(&task->page, ']');
-        view_json_close(&task->page, '}');
+    if (why->task->wants_json) {
+        put_all_json(why, findings, config->n_plugins);
     } else {
-        view_end(&task->page);
+        put_page(why, findings, config->n_plugins);
     }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        free(findings[i].result.items);
+    }
+    free(findings);
 }
 
 static void explain_delivery(struct console_task *task, const struct inbox_show *show) {

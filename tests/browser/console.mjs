@@ -121,7 +121,7 @@ try {
     await check(page, "05-delivery");
     report.hostile = await page.locator(".tree").evaluate((tree) => tree.textContent.slice(0, 20000)).catch(() => "");
     await page.getByRole("link", { name: "Why did a plugin act, or not?" }).click();
-    await page.getByRole("heading", { name: "Why", exact: true }).waitFor();
+    await page.getByRole("heading", { name: "Why did a plugin act, or not?" }).waitFor();
     report.why = await page.locator("main").innerText();
     await check(page, "05-why");
     await page.goBack();

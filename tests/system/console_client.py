@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A client of the console for tests: logs in, keeps the cookie, reads and sends forms."""
 
+import html
 import json
+import re
 import urllib.parse
 
 from setup_flow import FORM, Browser
@@ -17,6 +19,15 @@ def start_console(start_bot, read_token=True, console=None, config=None, **optio
         table["read_token_file"] = "console-read.token"
     files = {"console.token": ADMIN + "\n", "console-read.token": READER + "\n"}
     return start_bot(config={**(config or {}), "console": table}, files=files, **options)
+
+
+def text_of(page):
+    return html.unescape(re.sub(r"<[^>]+>", " ", page.text))
+
+
+def words_of(page):
+    """The text with single blanks."""
+    return re.sub(r" (?=[.,;:)])", "", re.sub(r"\s+", " ", text_of(page)))
 
 
 class Console:

@@ -69,10 +69,11 @@ struct inbox_search_filter {
 };
 
 /* Lists runs with their deliveries, the newest delivery first (dead runs: the last that died
- * first). All runs of a delivery are together. A delivery without a run is found unless a filter of
- * runs is given (plugin, state, reason); with `any`, if that finds the delivery itself. One
- * operation looks at no more than some thousand rows. So it may return few entries, or none, and
- * `next`; continue with `before` = `next` until that is none. Result: 0. */
+ * first; runs of another state that are few: the newest run first). All runs of a delivery are
+ * together, except where hosts that share a store wrote them at the same time. A delivery without a
+ * run is found unless a filter of runs is given (plugin, state, reason); with `any`, if that finds
+ * the delivery itself. One operation looks at no more than some thousand rows. So it may return few
+ * entries, or none, and `next`; continue with `before` = `next` until that is none. Result: 0. */
 struct inbox_search {
     struct inbox_operation operation;
     struct inbox_search_filter filter;

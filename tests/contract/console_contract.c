@@ -560,6 +560,31 @@ static void old_deliveries_are_found_by_filters_of_their_names(void **state) {
     expect(fixture, (struct inbox_search_filter){.plugin = "welcome"}, "");
 }
 
+/* More than one search looks at. */
+static void all_runs_of_a_state_are_listed_page_by_page(void **state) {
+    enum { RUNS = 1100 };
+    struct fixture *fixture = *state;
+    struct inbox_search search = search_of((struct inbox_search_filter){.state = "queued"});
+    int64_t last = INT64_MAX, found = 0;
+    store_many(fixture, RUNS);
+    do {
+        assert_int_equal(fixture_do(fixture, &search.operation), 0);
+        assert_true(search.n_entries <= search.most);
+        for (size_t i = 0; i < search.n_entries; i++) {
+            assert_true(search.entries[i].delivery < last);
+            last = search.entries[i].delivery;
+        }
+        found += (int64_t)search.n_entries;
+        inbox_entries_free(search.entries, search.n_entries);
+        assert_int_equal(search.next.first == 0, found == RUNS);
+        search.before = search.next;
+    } while (search.next.first != 0);
+    /* The wanted ones come behind many that the search has to look at. */
+    expect(fixture, (struct inbox_search_filter){.state = "queued", .plugin = "welcome"}, "m0003");
+    expect(fixture, (struct inbox_search_filter){.state = "queued", .repository_part = "rare"},
+           "m1007 m0907 m0807 m0707 m0607 m0507 m0407 m0307 m0207 m0107 m0007");
+}
+
 static void a_search_by_a_group_of_reasons_skips_no_delivery(void **state) {
     enum { DELIVERIES = 1000, PLUGINS = 6 };
     struct fixture *fixture = *state;
@@ -707,6 +732,7 @@ size_t contract_console_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(numbers_over_time_are_the_same_before_and_after_they_are_summed),
         CONTRACT(a_delivery_far_in_the_future_does_not_stop_the_sums),
         CONTRACT(old_deliveries_are_found_by_filters_of_their_names),
+        CONTRACT(all_runs_of_a_state_are_listed_page_by_page),
         CONTRACT(a_search_by_a_group_of_reasons_skips_no_delivery),
         CONTRACT(a_redelivery_is_found_by_its_new_names),
         CONTRACT(plugins_are_listed_with_their_runs),

@@ -608,8 +608,8 @@ static void the_statements_of_the_console_use_indexes(void **state) {
     assert_int_equal(sqlite3_open(((struct place *)fixture->place)->file, &db), SQLITE_OK);
     assert_int_equal(sqlite_add_functions(db), SQLITE_OK);
     for (int i = 0; i < CONSOLE_SQL_COUNT; i++) {
-        expect_indexes(db, (enum sqlite_sql)(SQL_CONSOLE + i), i == CONSOLE_SEARCH_IN_DOUBT,
-                       i == CONSOLE_RECOVERY);
+        bool in_doubt = i == CONSOLE_SEARCH_IN_DOUBT || i == CONSOLE_END_IN_DOUBT;
+        expect_indexes(db, (enum sqlite_sql)(SQL_CONSOLE + i), in_doubt, i == CONSOLE_RECOVERY);
     }
     expect_indexes(db, SQL_STATS, true, true);
     sqlite3_close(db);

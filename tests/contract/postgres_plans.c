@@ -407,13 +407,13 @@ static void pages_of_the_console_read_no_other_deliveries(void **state) {
         {CONSOLE_SEARCH_GUID, "0, 99999", "NULL", ", '500', 100"},
         {CONSOLE_SEARCH_RANGE, "500, 630", "NULL", ", 100"},
         {CONSOLE_SEARCH_DEAD, "9000000, 1", "'dead'", ", 100"},
-        {CONSOLE_SEARCH_QUEUED, "0, 99999", "'queued'", ", 100"},
-        {CONSOLE_SEARCH_BLOCKED, "0, 99999", "'blocked'", ", 100"},
-        {CONSOLE_SEARCH_HELD, "0, 99999", "'held'", ", 100"},
-        {CONSOLE_SEARCH_RUNNING, "0, 99999", "'running'", ", 100"},
-        {CONSOLE_SEARCH_PARKED, "0, 99999", "'parked'", ", 100"},
-        {CONSOLE_SEARCH_WAITING, "0, 99999", "'waiting'", ", 100"},
-        {CONSOLE_SEARCH_IN_DOUBT, "0, 99999", "NULL", ", 100"},
+        {CONSOLE_SEARCH_QUEUED, "99999, 99999", "'queued'", ", 100"},
+        {CONSOLE_SEARCH_BLOCKED, "99999, 99999", "'blocked'", ", 100"},
+        {CONSOLE_SEARCH_HELD, "99999, 99999", "'held'", ", 100"},
+        {CONSOLE_SEARCH_RUNNING, "99999, 99999", "'running'", ", 100"},
+        {CONSOLE_SEARCH_PARKED, "99999, 99999", "'parked'", ", 100"},
+        {CONSOLE_SEARCH_WAITING, "99999, 99999", "'waiting'", ", 100"},
+        {CONSOLE_SEARCH_IN_DOUBT, "99999, 99999", "NULL", ", 100"},
     };
     struct fixture *fixture = *state;
     insert_deliveries(fixture, "''", 20000);
@@ -446,6 +446,33 @@ static void pages_of_the_console_read_no_other_deliveries(void **state) {
         /* By its statistics of a million deliveries the server prefers other joins, which read all
          * of them. */
         PQclear(PQexec(connection, "ANALYZE; SET enable_nestloop = off"));
+    }
+    PQfinish(connection);
+}
+
+/* Their ids come from an index, and only the runs of a page are read. */
+static void a_page_reads_few_of_the_runs_of_a_state(void **state) {
+    static const struct {
+        enum console_sql sql;
+        const char *state;
+    } cases[] = {{CONSOLE_SEARCH_QUEUED, "queued"}, {CONSOLE_SEARCH_PARKED, "parked"}};
+    struct fixture *fixture = *state;
+    insert_deliveries(fixture, "''", 8000);
+    (void)query(fixture->place,
+                "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT id,"
+                " 'invite', '7', CASE id % 2 WHEN 1 THEN 'queued' ELSE 'parked' END, 1"
+                " FROM deliveries");
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    PQclear(PQexec(connection, "VACUUM (ANALYZE) runs"));
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char parameters[200];
+        snprintf(parameters, sizeof parameters,
+                 "(99999, 99999, 0, 9223372036854775807, NULL, NULL, NULL, NULL, NULL, '%s', NULL,"
+                 " 101)",
+                 cases[i].state);
+        enum postgres_sql sql = (enum postgres_sql)(PG_SQL_CONSOLE + cases[i].sql);
+        assert_in_range(pages_of(connection, sql, parameters), 101, 1500);
     }
     PQfinish(connection);
 }
@@ -486,6 +513,7 @@ size_t postgres_plan_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(statements_use_indexes_and_are_planned_once),
         CONTRACT(the_statements_of_the_console_use_indexes),
         CONTRACT(pages_of_the_console_read_no_other_deliveries),
+        CONTRACT(a_page_reads_few_of_the_runs_of_a_state),
     };
     memcpy(tests, ours, sizeof ours);
     return sizeof ours / sizeof *ours;

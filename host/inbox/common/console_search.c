@@ -36,12 +36,20 @@ struct terms {
     const char *label;
 };
 
+enum order {
+    /* The newest delivery first, with all of its runs. */
+    BY_DELIVERY,
+    /* The run that died last first. */
+    BY_END,
+    /* The newest run first. */
+    BY_RUN
+};
+
 struct progress {
     struct console_store *store;
     struct inbox_search *search;
     const struct terms *terms;
-    /* Stops at `most` entries, even within a delivery. */
-    bool by_run;
+    enum order order;
     bool full;
     /* The rows of the statement, and the delivery of its last one. */
     size_t n_rows;
@@ -138,6 +146,19 @@ static int is_wanted(const struct progress *progress, const struct console_row *
     return strcmp(reason, filter->reason_group) == 0;
 }
 
+static struct inbox_search_position position_after(const struct inbox_entry *last,
+                                                   enum order order) {
+    switch (order) {
+    case BY_END:
+        return (struct inbox_search_position){last->finished_ms, last->run};
+    case BY_RUN:
+        return (struct inbox_search_position){last->delivery, last->run};
+    case BY_DELIVERY:
+        break;
+    }
+    return (struct inbox_search_position){last->delivery, 1};
+}
+
 static int on_row(void *context, const struct console_row *row) {
     struct progress *progress = context;
     struct inbox_search *search = progress->search;
@@ -150,11 +171,8 @@ static int on_row(void *context, const struct console_row *row) {
         return wanted;
     }
     if (last && search->n_entries >= search->most &&
-        (progress->by_run || last->delivery != console_number(row, 0))) {
-        search->next = (struct inbox_search_position){last->delivery, 1};
-        if (progress->by_run) {
-            search->next = (struct inbox_search_position){last->finished_ms, last->run};
-        }
+        (progress->order != BY_DELIVERY || last->delivery != console_number(row, 0))) {
+        search->next = position_after(last, progress->order);
         progress->full = true;
         return 1;
     }
@@ -170,6 +188,16 @@ static void stop_at_limit(struct progress *progress) {
     bool listed = n > 0 && search->entries[n - 1].delivery == progress->last_delivery;
     search->next = (struct inbox_search_position){progress->last_delivery + (listed ? 0 : 1), 1};
     progress->full = true;
+}
+
+/* How many rows are enough. With filters of is_wanted(), other rows than the wanted ones come too.
+ */
+static size_t most_rows(const struct progress *progress) {
+    if (filters_here(progress)) {
+        return CONSOLE_FEW;
+    }
+    size_t left = progress->search->most - progress->search->n_entries;
+    return left + (progress->order == BY_DELIVERY ? ROWS_MORE : 1);
 }
 
 /* Asks a statement with CONSOLE_FILTERS; `first` and `second` are its $1 and $2. */
@@ -196,16 +224,14 @@ static int ask_rows(struct progress *progress, enum console_sql sql, int64_t fir
     if (guid) {
         values[n++] = console_value_text(guid);
     }
-    /* Other rows than the wanted ones come too. */
-    size_t rows =
-        filters_here(progress) ? CONSOLE_FEW : search->most - search->n_entries + ROWS_MORE;
+    size_t rows = most_rows(progress);
     values[n++] = console_value_number((int64_t)rows);
     progress->n_rows = 0;
     if (progress->store->methods->ask(progress->store, sql, values, n, on_row, progress,
                                       progress->err, WHAT) < 0) {
         return -1;
     }
-    if (progress->n_rows == rows && !progress->full && !progress->by_run && !guid) {
+    if (progress->n_rows == rows && !progress->full && progress->order == BY_DELIVERY && !guid) {
         stop_at_limit(progress);
     }
     return 0;
@@ -229,33 +255,33 @@ static int ask_number(struct progress *progress, enum console_sql sql,
 
 struct state_plan {
     const char *state;
-    enum console_sql rows, count;
+    enum console_sql rows, end, count;
     /* Without `counts`, it always has few. */
     bool counts;
 };
 
 static const struct state_plan states[] = {
-    {"queued", CONSOLE_SEARCH_QUEUED, CONSOLE_COUNT_QUEUED, true},
-    {"blocked", CONSOLE_SEARCH_BLOCKED, CONSOLE_COUNT_BLOCKED, true},
-    {"held", CONSOLE_SEARCH_HELD, CONSOLE_COUNT_HELD, true},
-    {"running", CONSOLE_SEARCH_RUNNING, CONSOLE_COUNT_RUNNING, true},
-    {"parked", CONSOLE_SEARCH_PARKED, CONSOLE_COUNT_PARKED, true},
-    {"waiting", CONSOLE_SEARCH_WAITING, CONSOLE_COUNT_WAITING, true},
-    {"in doubt", CONSOLE_SEARCH_IN_DOUBT, CONSOLE_SQL_COUNT, false},
+    {"queued", CONSOLE_SEARCH_QUEUED, CONSOLE_END_QUEUED, CONSOLE_COUNT_QUEUED, true},
+    {"blocked", CONSOLE_SEARCH_BLOCKED, CONSOLE_END_BLOCKED, CONSOLE_COUNT_BLOCKED, true},
+    {"held", CONSOLE_SEARCH_HELD, CONSOLE_END_HELD, CONSOLE_COUNT_HELD, true},
+    {"running", CONSOLE_SEARCH_RUNNING, CONSOLE_END_RUNNING, CONSOLE_COUNT_RUNNING, true},
+    {"parked", CONSOLE_SEARCH_PARKED, CONSOLE_END_PARKED, CONSOLE_COUNT_PARKED, true},
+    {"waiting", CONSOLE_SEARCH_WAITING, CONSOLE_END_WAITING, CONSOLE_COUNT_WAITING, true},
+    {"in doubt", CONSOLE_SEARCH_IN_DOUBT, CONSOLE_END_IN_DOUBT, CONSOLE_SQL_COUNT, false},
 };
 
-/* 1 and the plan of a state with few runs; 0; -1. */
-static int find_plan(struct progress *progress, enum console_sql *sql) {
+/* 1 and the plan of a state with few runs, and how many it has, if that is counted; 0; -1. */
+static int find_plan(struct progress *progress, const struct state_plan **plan, int64_t *runs) {
     for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
-        int64_t runs = 0;
         if (!is_state(progress->terms, states[i].state)) {
             continue;
         }
-        if (states[i].counts && ask_number(progress, states[i].count, NULL, 0, &runs) < 0) {
+        *plan = &states[i];
+        *runs = CONSOLE_FEW;
+        if (states[i].counts && ask_number(progress, states[i].count, NULL, 0, runs) < 0) {
             return -1;
         }
-        *sql = states[i].rows;
-        return runs <= CONSOLE_FEW;
+        return *runs <= CONSOLE_FEW;
     }
     return 0;
 }
@@ -273,7 +299,7 @@ static int search_dead(struct progress *progress) {
     bool first = from->first == 0 && from->second == 0;
     const struct console_value values[] = {console_value_number(first ? INT64_MAX : from->first),
                                            console_value_number(first ? INT64_MAX : from->second)};
-    progress->by_run = true;
+    progress->order = BY_END;
     if (ask_rows(progress, CONSOLE_SEARCH_DEAD, values[0].number, values[1].number, NULL) < 0) {
         return -1;
     }
@@ -284,6 +310,39 @@ static int search_dead(struct progress *progress) {
     }
     search->reached_ms = search->next.first;
     return 0;
+}
+
+/* The wall clock's time at which the delivery at `next` was received. */
+static int find_reached(struct progress *progress) {
+    struct inbox_search *search = progress->search;
+    struct console_value id = console_value_number(search->next.first);
+    return search->next.first == 0
+               ? 0
+               : ask_number(progress, CONSOLE_RECEIVED_AT, &id, 1, &search->reached_ms);
+}
+
+/* The runs of a state that has `runs` of them. A position has the run's id, too; one of
+ * search_ids() has 1 there. */
+static int search_state(struct progress *progress, const struct state_plan *plan, int64_t runs) {
+    struct inbox_search *search = progress->search;
+    const struct inbox_search_position *from = &search->before;
+    int64_t delivery = INT64_MAX;
+    struct console_value run = console_value_number(INT64_MAX);
+    if (from->second > 1) {
+        run = console_value_number(from->second);
+    } else if (from->first > 0) {
+        delivery = from->first;
+    }
+    progress->order = BY_RUN;
+    if (ask_rows(progress, plan->rows, run.number, delivery, NULL) < 0) {
+        return -1;
+    }
+    if (!progress->full && runs > CONSOLE_RUNS_CHUNK &&
+        progress->store->methods->ask(progress->store, plan->end, &run, 1, on_position,
+                                      &search->next, progress->err, WHAT) < 0) {
+        return -1;
+    }
+    return find_reached(progress);
 }
 
 /* ---- deliveries by their ids ---- */
@@ -441,31 +500,24 @@ static int search_ids(struct progress *progress) {
     if (!progress->full && range.before > range.after + 1) {
         search->next = (struct inbox_search_position){range.before, 1};
     }
-    if (search->next.first == 0) {
-        return 0;
-    }
-    struct console_value id = console_value_number(search->next.first);
-    return ask_number(progress, CONSOLE_RECEIVED_AT, &id, 1, &search->reached_ms);
+    return find_reached(progress);
 }
 
 /* ---- */
 
 static int do_search(struct progress *progress) {
     const struct inbox_search *search = progress->search;
-    enum console_sql sql;
+    const struct state_plan *plan;
+    int64_t runs;
     if (search->filter.guid) {
         return ask_rows(progress, CONSOLE_SEARCH_GUID, 0, INT64_MAX, search->filter.guid);
     }
     if (is_state(progress->terms, "dead")) {
         return search_dead(progress);
     }
-    int few = find_plan(progress, &sql);
-    if (few < 0) {
-        return -1;
-    }
-    if (few > 0) {
-        int64_t before = search->before.first > 0 ? search->before.first : INT64_MAX;
-        return ask_rows(progress, sql, 0, before, NULL);
+    int few = find_plan(progress, &plan, &runs);
+    if (few != 0) {
+        return few < 0 ? -1 : search_state(progress, plan, runs);
     }
     return search_ids(progress);
 }

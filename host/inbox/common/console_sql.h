@@ -5,8 +5,10 @@
 #define SNEK_INBOX_COMMON_CONSOLE_SQL_H
 
 /* Limits that the statements' texts have too. */
-/* Runs of one state that a search sorts at once. */
+/* A state with more runs has no list of its own. */
 #define CONSOLE_FEW 5000
+/* Runs of such a list that one search looks at. */
+#define CONSOLE_RUNS_CHUNK 500
 /* Dead runs that one search looks at. */
 #define CONSOLE_DEAD_CHUNK 2000
 /* Deliveries of a part that has no filter of names. */
@@ -26,6 +28,13 @@ enum console_sql {
     CONSOLE_SEARCH_PARKED,
     CONSOLE_SEARCH_WAITING,
     CONSOLE_SEARCH_IN_DOUBT,
+    CONSOLE_END_QUEUED,
+    CONSOLE_END_BLOCKED,
+    CONSOLE_END_HELD,
+    CONSOLE_END_RUNNING,
+    CONSOLE_END_PARKED,
+    CONSOLE_END_WAITING,
+    CONSOLE_END_IN_DOUBT,
     CONSOLE_COUNT_QUEUED,
     CONSOLE_COUNT_BLOCKED,
     CONSOLE_COUNT_HELD,

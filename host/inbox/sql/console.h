@@ -30,19 +30,34 @@
 #define CONSOLE_RUNS_OF(ids)                                                                       \
     " FROM (" ids ") AS s" CONSOLE_JOIN("runs", "r", "r.id = s.id")                                \
         CONSOLE_JOIN("deliveries", "d", "d.id = r.delivery")
-#define CONSOLE_OF_STATE(ids)                                                                      \
-    SHARED_LIST_COLUMNS CONSOLE_RUNS_OF(ids) " WHERE" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY          \
-                                             " LIMIT $12"
+/* The ids of the runs of one state. They come from an index, and only the rows of the next few are
+ * read. */
 #define CONSOLE_IDS(index, condition)                                                              \
     "SELECT id FROM runs" CONSOLE_INDEXED(index) " WHERE " condition                               \
                                                  " LIMIT " SQL_DIGITS(CONSOLE_FEW)
-/* The runs with the first ids of a statement. */
-#define CONSOLE_SHOWN(ids)                                                                         \
-    CONSOLE_OF_STATE("SELECT id FROM (" ids ") AS shown LIMIT " SQL_DIGITS(CONSOLE_FEW))
+#define CONSOLE_IDS_QUEUED SQL_SHOWN_QUEUED("r.id") " LIMIT " SQL_DIGITS(CONSOLE_FEW)
+#define CONSOLE_IDS_HELD SQL_SHOWN_HELD("r.id") " LIMIT " SQL_DIGITS(CONSOLE_FEW)
+#define CONSOLE_IDS_BLOCKED CONSOLE_IDS("runs_blocked", "state = 'blocked'")
+#define CONSOLE_IDS_RUNNING CONSOLE_IDS("runs_leased", "state = 'running'")
+#define CONSOLE_IDS_PARKED CONSOLE_IDS("runs_parked", "state = 'parked'")
+#define CONSOLE_IDS_WAITING CONSOLE_IDS("runs_waiting", SQL_WAITING)
+#define CONSOLE_IDS_IN_DOUBT                                                                       \
+    "SELECT DISTINCT run AS id FROM (SELECT run FROM journal WHERE state = 'intended'"             \
+    " LIMIT " SQL_DIGITS(CONSOLE_FEW) ") AS j"
+/* The last ones before $1. */
+#define CONSOLE_LAST_IDS(ids)                                                                      \
+    "SELECT id FROM (" ids ") AS found WHERE id < $1 ORDER BY id DESC LIMIT "
+#define CONSOLE_OF_STATE(ids, and)                                                                 \
+    SHARED_LIST_COLUMNS CONSOLE_RUNS_OF(                                                           \
+        CONSOLE_LAST_IDS(ids) SQL_DIGITS(CONSOLE_RUNS_CHUNK)) " WHERE d.id < $2" CONSOLE_FILTERS   \
+        and CONSOLE_SORT("s.id DESC") " LIMIT $12"
+/* The last one of those that CONSOLE_OF_STATE() looks at. */
+#define CONSOLE_END(ids)                                                                           \
+    "SELECT r.delivery, r.id FROM (" CONSOLE_LAST_IDS(ids) "1 OFFSET " SQL_DIGITS(                 \
+        CONSOLE_RUNS_CHUNK) " - 1) AS s" CONSOLE_JOIN("runs", "r", "r.id = s.id")
 #define CONSOLE_COUNT_SHOWN(rows)                                                                  \
     "SELECT count(*) FROM (SELECT 1 FROM (" rows                                                   \
     ") AS shown LIMIT " SQL_DIGITS(CONSOLE_FEW) " + 1) AS few"
-#define CONSOLE_STATE(index, state) CONSOLE_OF_STATE(CONSOLE_IDS(index, "state = '" state "'"))
 
 /* The first or last delivery by an index of those with a body and one of those without. */
 #define CONSOLE_EDGE(which, condition, order)                                                      \
@@ -110,17 +125,20 @@
                          CONSOLE_SORT("s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                              \
     ROW(SEARCH_DEAD_END, "SELECT finished_ms, id " CONSOLE_DEAD_BEFORE                                                                                                                                            \
                          "1 OFFSET " SQL_DIGITS(CONSOLE_DEAD_CHUNK) " - 1")                                                                                                                                       \
-    ROW(SEARCH_QUEUED, CONSOLE_SHOWN(SQL_SHOWN_QUEUED("r.id")))                                                                                                                                                   \
-    ROW(SEARCH_BLOCKED, CONSOLE_STATE("runs_blocked", "blocked"))                                                                                                                                                 \
-    ROW(SEARCH_HELD, CONSOLE_SHOWN(SQL_SHOWN_HELD("r.id")))                                                                                                                                                       \
-    ROW(SEARCH_RUNNING, CONSOLE_STATE("runs_leased", "running"))                                                                                                                                                  \
-    ROW(SEARCH_PARKED, CONSOLE_STATE("runs_parked", "parked"))                                                                                                                                                    \
-    ROW(SEARCH_WAITING, CONSOLE_OF_STATE(CONSOLE_IDS("runs_waiting", SQL_WAITING)))                                                                                                                               \
-    ROW(SEARCH_IN_DOUBT,                                                                                                                                                                                          \
-        CONSOLE_OF_STATE(                                                                                                                                                                                         \
-            "SELECT r.id FROM (SELECT DISTINCT run FROM (SELECT run FROM journal WHERE state = "                                                                                                                  \
-            "'intended' LIMIT " SQL_DIGITS(CONSOLE_FEW) ") AS j) AS i" CONSOLE_JOIN(                                                                                                                              \
-                "runs", "r", "r.id = i.run") " WHERE r.state <> 'running'"))                                                                                                                                      \
+    ROW(SEARCH_QUEUED, CONSOLE_OF_STATE(CONSOLE_IDS_QUEUED, ""))                                                                                                                                                  \
+    ROW(SEARCH_BLOCKED, CONSOLE_OF_STATE(CONSOLE_IDS_BLOCKED, ""))                                                                                                                                                \
+    ROW(SEARCH_HELD, CONSOLE_OF_STATE(CONSOLE_IDS_HELD, ""))                                                                                                                                                      \
+    ROW(SEARCH_RUNNING, CONSOLE_OF_STATE(CONSOLE_IDS_RUNNING, ""))                                                                                                                                                \
+    ROW(SEARCH_PARKED, CONSOLE_OF_STATE(CONSOLE_IDS_PARKED, ""))                                                                                                                                                  \
+    ROW(SEARCH_WAITING, CONSOLE_OF_STATE(CONSOLE_IDS_WAITING, ""))                                                                                                                                                \
+    ROW(SEARCH_IN_DOUBT, CONSOLE_OF_STATE(CONSOLE_IDS_IN_DOUBT, " AND r.state <> 'running'"))                                                                                                                     \
+    ROW(END_QUEUED, CONSOLE_END(CONSOLE_IDS_QUEUED))                                                                                                                                                              \
+    ROW(END_BLOCKED, CONSOLE_END(CONSOLE_IDS_BLOCKED))                                                                                                                                                            \
+    ROW(END_HELD, CONSOLE_END(CONSOLE_IDS_HELD))                                                                                                                                                                  \
+    ROW(END_RUNNING, CONSOLE_END(CONSOLE_IDS_RUNNING))                                                                                                                                                            \
+    ROW(END_PARKED, CONSOLE_END(CONSOLE_IDS_PARKED))                                                                                                                                                              \
+    ROW(END_WAITING, CONSOLE_END(CONSOLE_IDS_WAITING))                                                                                                                                                            \
+    ROW(END_IN_DOUBT, CONSOLE_END(CONSOLE_IDS_IN_DOUBT))                                                                                                                                                          \
     ROW(COUNT_QUEUED, CONSOLE_COUNT_SHOWN(SQL_SHOWN_QUEUED("1")))                                                                                                                                                 \
     ROW(COUNT_BLOCKED, CONSOLE_COUNT_FEW("state = 'blocked'"))                                                                                                                                                    \
     ROW(COUNT_HELD, CONSOLE_COUNT_SHOWN(SQL_SHOWN_HELD("1")))                                                                                                                                                     \

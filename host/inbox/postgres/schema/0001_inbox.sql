@@ -89,7 +89,7 @@ CREATE INDEX runs_held ON runs (hold, id) WHERE state = 'held';
 CREATE INDEX runs_coalesce ON runs (plugin, order_key, coalesce_key, id)
     WHERE coalesce_key <> 0 AND state IN ('queued', 'blocked', 'held');
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
-CREATE INDEX runs_parked ON runs (delivery, plugin) WHERE state = 'parked';
+CREATE INDEX runs_parked ON runs (delivery, plugin, id) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms, id, plugin) WHERE state = 'dead';
 
 -- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when

@@ -771,11 +771,7 @@ int main(int argc, char **argv) {
         CONTRACT(behind_a_pooler_the_lease_alone_elects),
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_tables),
-        CONTRACT(what_gave_way_in_a_deadlock_is_done_again),
-        CONTRACT(what_gives_way_again_and_again_is_rejected),
         CONTRACT(two_hosts_in_a_deadlock_both_go_through),
-        CONTRACT(a_lone_delivery_takes_one_round_trip),
-        CONTRACT(a_delivery_that_the_server_does_not_commit_is_rejected),
         CONTRACT(an_idle_connection_that_the_server_ended_costs_no_rejection),
         cmocka_unit_test(a_connection_error_may_pass_by_its_sqlstate_in_any_language),
         CONTRACT(a_session_that_became_read_only_is_left_for_a_new_one),
@@ -785,13 +781,15 @@ int main(int argc, char **argv) {
         CONTRACT(runs_of_another_hosts_plugin_are_its_own),
         CONTRACT(a_silent_name_server_holds_up_no_operation),
     };
-    struct CMUnitTest tests[CONTRACT_TESTS_MAX + PLAN_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
+    struct CMUnitTest tests[CONTRACT_TESTS_MAX + PLAN_TESTS_MAX + COMMIT_TESTS_MAX +
+                            sizeof own / sizeof *own] = {{0}};
     const char *part = argc > 1 ? argv[1] : NULL;
     size_t n = contract_tests(store, part, tests);
     assert_true(n <= CONTRACT_TESTS_MAX);
     /* cmocka passes over the entries that stay empty. */
     if (contract_has(part, "own")) {
         n += postgres_plan_tests(store, tests + n);
+        n += postgres_commit_tests(store, tests + n);
         memcpy(tests + n, own, sizeof own);
     }
     cmocka_set_test_filter(getenv("SNEK_TEST"));

@@ -500,6 +500,23 @@ void operation_unprepare(struct inbox_operation *operation) {
     }
 }
 
+void operation_open_result(struct mail *mail) {
+    struct inbox_operation *operation = CONTAINER_OF(mail, struct inbox_operation, mail);
+    operation->on_result(operation);
+}
+
+void operation_post(struct inbox_operation *operation) {
+    operation_unprepare(operation);
+    operation->mail.open = operation_open_result;
+    mailbox_post(operation->reply_to, &operation->mail);
+}
+
+void operation_post_failure(struct inbox_operation *operation, const struct error *error) {
+    operation->result = -1;
+    operation->error = *error;
+    operation_post(operation);
+}
+
 int operation_check(const struct inbox_operation *operation, struct error *err) {
     const struct operation_kind *kind = kind_of(operation);
     return kind->check ? kind->check(operation, err) : 0;

@@ -13,6 +13,13 @@ void operation_prepare(struct inbox_operation *operation);
 /* Frees what operation_prepare() made, before the result is posted. */
 void operation_unprepare(struct inbox_operation *operation);
 
+/* Posts the result to the client. Any thread; the operation is the client's again. */
+void operation_post(struct inbox_operation *operation);
+/* Opens that mail, on the client's thread. */
+void operation_open_result(struct mail *mail);
+/* Posts `error` as the result. */
+void operation_post_failure(struct inbox_operation *operation, const struct error *error);
+
 /* Checks the operation against the limits of the contract. 0; or -1 and the reason, which is an
  * error of the client and not of the store. */
 int operation_check(const struct inbox_operation *operation, struct error *err);

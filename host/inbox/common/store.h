@@ -43,6 +43,9 @@ struct store_methods {
      * read, so that its commit shows whether the store can write. */
     int (*transact)(struct store *store, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure);
+    /* Takes an operation over that may take long and needs no group, and posts its result later,
+     * from another thread. False: the writer carries it out. NULL where all need the writer. */
+    bool (*take_over)(struct store *store, struct inbox_operation *operation);
     /* inbox_listen(); NULL where there are no other hosts. */
     void (*listen)(struct store *store, void (*on_queued)(void *context), void *context);
     void (*free)(struct store *store);

@@ -42,17 +42,6 @@ static struct inbox_operation *of_mail(struct mail *mail) {
     return CONTAINER_OF(mail, struct inbox_operation, mail);
 }
 
-static void open_result(struct mail *mail) {
-    struct inbox_operation *operation = of_mail(mail);
-    operation->on_result(operation);
-}
-
-static void post(struct inbox_operation *operation) {
-    operation_unprepare(operation);
-    operation->mail.open = open_result;
-    mailbox_post(operation->reply_to, &operation->mail);
-}
-
 /* Posts the results of a group. Each mailbox gets its results at once, in their order, because a
  * thread that is woken for the first of them could run before the others are posted. */
 static void post_group(struct inbox_operation **group, size_t n) {
@@ -72,19 +61,13 @@ static void post_group(struct inbox_operation **group, size_t n) {
         /* An operation may be freed once its mail is posted, so this reads only the others. */
         for (size_t i = first; i < n; i++) {
             if (!posted[i] && group[i]->reply_to == mailbox) {
-                group[i]->mail.open = open_result;
+                group[i]->mail.open = operation_open_result;
                 TAILQ_INSERT_TAIL(&list, &group[i]->mail, link);
                 posted[i] = true;
             }
         }
         mailbox_post_all(mailbox, &list);
     }
-}
-
-static void post_failure(struct inbox_operation *operation, const struct error *error) {
-    operation->result = -1;
-    operation->error = *error;
-    post(operation);
 }
 
 /* Carries out operations[0..n). An operation that fails by its own fault does not make the others
@@ -124,7 +107,7 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
         }
         size_t lost = failure.failed_index == STORE_NO_OPERATION ? count : 1;
         for (size_t i = 0; i < lost; i++) {
-            post_failure(group[i], &failure.error);
+            operation_post_failure(group[i], &failure.error);
         }
         at += lost;
         end = n;
@@ -172,14 +155,24 @@ static size_t take_group(struct inbox *inbox, struct inbox_operation **operation
     return n;
 }
 
+/* Returns how many of the operations are left for the writer. */
+static size_t leave_to_store(struct inbox *inbox, struct inbox_operation **operations, size_t n) {
+    const struct store_methods *methods = inbox->store->methods;
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        operation_clear(operations[i]);
+        if (!methods->take_over || !methods->take_over(inbox->store, operations[i])) {
+            operations[left++] = operations[i];
+        }
+    }
+    return left;
+}
+
 static void *write_groups(void *argument) {
     struct inbox *inbox = argument;
     struct inbox_operation *operations[GROUP_OPERATIONS_MAX];
     for (size_t n; (n = take_group(inbox, operations)) > 0;) {
-        for (size_t i = 0; i < n; i++) {
-            operation_clear(operations[i]);
-        }
-        do_group(inbox, operations, n);
+        do_group(inbox, operations, leave_to_store(inbox, operations, n));
     }
     return NULL;
 }
@@ -216,7 +209,7 @@ static void fail_waiting(struct inbox *inbox) {
     error_set(&err, "the store was not opened");
     while ((mail = TAILQ_FIRST(&inbox->waiting))) {
         TAILQ_REMOVE(&inbox->waiting, mail, link);
-        post_failure(of_mail(mail), &err);
+        operation_post_failure(of_mail(mail), &err);
     }
 }
 

@@ -6,6 +6,10 @@
 #include "inbox/deliveries.h"
 #include "inbox/maintenance.h"
 #include "inbox/postgres/query.h"
+#include "inbox/stats.h"
+
+/* Reads the row of PG_SQL_STATS. */
+void postgres_read_stats(struct inbox_stats *stats, PGresult *result);
 
 /* How an operation goes through a group. Each returns -1 with `err` and store->broken. An operation
  * without send() only settles. One without take() ignores its results. */

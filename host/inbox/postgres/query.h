@@ -62,7 +62,8 @@ struct postgres_store {
     int64_t notified_ms;
     /* The server process of this session: its notifications are this host's own. */
     atomic_int backend;
-    struct listener *listener;
+    /* The writer reads it, too. NULL: none. */
+    struct listener *_Atomic listener;
     /* This host's number in the election while it is the elected one; otherwise 0. */
     int64_t elected_host;
     /* Those that the claim of this group found. */

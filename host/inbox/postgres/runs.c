@@ -251,10 +251,7 @@ static int64_t number_or_zero(const PGresult *result, int column) {
     return PQgetisnull(result, 0, column) ? 0 : pg_number(result, 0, column);
 }
 
-static int stats_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
-                      PGresult *result, struct error *err) {
-    (void)store, (void)nth, (void)err;
-    struct inbox_stats *stats = CONTAINER_OF(operation, struct inbox_stats, operation);
+void postgres_read_stats(struct inbox_stats *stats, PGresult *result) {
     stats->queued = pg_number(result, 0, 0);
     stats->running = pg_number(result, 0, 1);
     stats->dead = pg_number(result, 0, 2);
@@ -268,6 +265,12 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->timers = pg_number(result, 0, 11);
     stats->oldest_in_doubt_ms = number_or_zero(result, 12);
     stats->oldest_waiting_ms = number_or_zero(result, 13);
+}
+
+static int stats_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                      PGresult *result, struct error *err) {
+    (void)store, (void)nth, (void)err;
+    postgres_read_stats(CONTAINER_OF(operation, struct inbox_stats, operation), result);
     return 0;
 }
 

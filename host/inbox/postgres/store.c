@@ -443,7 +443,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
 
 static void store_free(struct store *base) {
     struct postgres_store *store = CONTAINER_OF(base, struct postgres_store, store);
-    postgres_listener_free(store->listener);
+    postgres_listener_free(atomic_load(&store->listener));
     postgres_disconnect(store);
     resolve_end(store->resolution);
     link_target_finish(&store->target);
@@ -451,8 +451,10 @@ static void store_free(struct store *base) {
     free(store);
 }
 
-static const struct store_methods methods = {
-    .transact = transact, .listen = postgres_listen, .free = store_free};
+static const struct store_methods methods = {.transact = transact,
+                                             .take_over = postgres_take_over,
+                                             .listen = postgres_listen,
+                                             .free = store_free};
 
 /* Waits for a server that is starting or cannot be reached yet. */
 static int connect_first(struct postgres_store *store, struct error *err) {

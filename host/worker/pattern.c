@@ -169,11 +169,18 @@ static int check_neighbours(struct pattern *p, const char *before) {
                              (size_t)(before - p->start));
 }
 
+/* A plugin has many patterns, so the message quotes the beginning of this one. */
+static int fail_null(struct pattern *p) {
+    return error_set(p->err,
+                     "value %u of the pattern \"%.60s%s\" is NULL: did its path lead to a text?%s",
+                     p->used, p->start, strlen(p->start) > 60 ? "..." : "",
+                     p->is_json ? " JSON's null is %s with \"null\"" : "");
+}
+
 static int append_text(struct pattern *p, const struct conversion *c,
                        const struct snek_argument *argument, bool is_bare, struct buffer *out) {
     if (!argument->text) {
-        return error_set(p->err, "value %u of the pattern is NULL: did its path lead to a text?%s",
-                         p->used, p->is_json ? " JSON's null is %s with \"null\"" : "");
+        return fail_null(p);
     }
     size_t bytes = text_bytes(c, argument);
     return is_bare ? append_raw(p, argument->text, bytes)

@@ -291,10 +291,15 @@ void run_mark_permanent(struct run *run, int32_t code) {
 
 void run_fail_text(struct run *run, int32_t code, const char *sentence) {
     assert(code < 0);
+    {
+        SCOPED_LOCK(&run->lock);
+        if (run->text_code < 0) {
+            return;
+        }
+        run->text_code = code;
+        text_repair(run->text_sentence, sizeof run->text_sentence, sentence, strlen(sentence));
+    }
     run_leave_reason(run, sentence, strlen(sentence));
-    SCOPED_LOCK(&run->lock);
-    run->text_code = code;
-    text_repair(run->text_sentence, sizeof run->text_sentence, sentence, strlen(sentence));
 }
 
 int32_t run_take_text_failure(struct run *run) {

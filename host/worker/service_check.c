@@ -37,6 +37,17 @@ static const char *head_of(struct run *run) {
     return sha;
 }
 
+/* A check run must have JSON in this member, unless it is NULL. */
+static int32_t check_array(struct run *run, const char *member, const char *json) {
+    const char *why;
+    size_t at;
+    if (!json || json_check(json, strlen(json), &why, &at) == 0) {
+        return 0;
+    }
+    return run_fail(run, SNEK_E_INVALID, "the %s of the check are not JSON: %s at byte %zu", member,
+                    why, at);
+}
+
 /* Copies what the plugin's headers have of `check`, and fills in what the event gives. */
 static int32_t complete(struct run *run, const struct snek_check *check, struct snek_check *copy) {
     if (!check || check->bytes < CHECK_BYTES_1_0) {
@@ -51,6 +62,11 @@ static int32_t complete(struct run *run, const struct snek_check *check, struct 
     }
     if (!copy->name || !*copy->name) {
         return run_fail(run, SNEK_E_INVALID, "the check has no name");
+    }
+    int32_t result = check_array(run, "actions", copy->actions);
+    result = result < 0 ? result : check_array(run, "annotations", copy->annotations);
+    if (result < 0) {
+        return result;
     }
     copy->external_id = copy->external_id ? copy->external_id : copy->name;
     copy->head_sha = copy->head_sha ? copy->head_sha : head_of(run);

@@ -148,6 +148,24 @@ static int32_t item_comment(struct snek_run *shown, int64_t number, const char *
     return result;
 }
 
+static int32_t item_edit_comment(struct snek_run *shown, int64_t number, const char *key,
+                                 const char *markdown) {
+    char name[COMMENT_NAME_MAX];
+    const char *id = NULL;
+    if (!shown) {
+        return SNEK_E_INVALID;
+    }
+    struct run *run = run_of(shown);
+    int32_t result = permanent_check(run, markdown);
+    result = result < 0 ? result : name_comment(run, number, key, name);
+    result = result < 0 ? result : read_id(run, name, &id);
+    if (result < 0 || !id) {
+        return result;
+    }
+    result = edit(run, id, markdown);
+    return result == SNEK_E_NOT_FOUND ? 0 : result;
+}
+
 static int32_t item_remove_comment(struct snek_run *shown, int64_t number, const char *key) {
     char name[COMMENT_NAME_MAX];
     const char *id = NULL;
@@ -268,4 +286,5 @@ const struct snek_item_service service_item = {
     .comment = item_comment,
     .remove_comment = item_remove_comment,
     .labels = item_labels,
+    .edit_comment = item_edit_comment,
 };

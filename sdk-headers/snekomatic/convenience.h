@@ -654,6 +654,14 @@ static inline int32_t snek_repository_wrong(struct snek_run *run,
     return snek_repository_configs(run)->wrong(config, path, problem);
 }
 
+/* 1 when the file has a value that is not null at the path, else 0: for a fallback that is a list.
+ */
+static inline int32_t snek_repository_exists(struct snek_run *run,
+                                             struct snek_repository_config *config,
+                                             const char *path) {
+    return snek_repository_configs(run)->find(config, path, NULL) > SNEK_NULL;
+}
+
 /* 0 and `*text`, which is `fallback` when the path is absent; negative when it is no text. */
 static inline int32_t snek_repository_string(struct snek_run *run,
                                              struct snek_repository_config *config,

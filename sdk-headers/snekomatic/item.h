@@ -5,6 +5,7 @@
  *   comment(run, 0, "size", "+10 -3", NULL)   the first time: POST .../issues/22/comments
  *   comment(run, 0, "size", "+12 -3", NULL)   later: PATCH .../issues/comments/ID
  *                                             somebody deleted it: POST again
+ *   edit_comment(run, 0, "size", "small")     only if there is one: PATCH
  *
  *   labels(run, 0, {{"docs", 1}, {"code", 0}}, 2)   GET the labels, then add "docs" if it is
  *                                                   missing, and remove "code" if it is there
@@ -66,6 +67,12 @@ struct snek_item_service {
      * SNEK_LABELS_MAX. */
     int32_t (*labels)(struct snek_run *run, int64_t number, const struct snek_label *labels,
                       uint32_t labels_count);
+
+    /* [handler] Makes the plugin's comment of this key show `markdown` if there is one, and posts
+     * none. Blocks until GitHub responds. 0, also when there is none and when somebody deleted it;
+     * or a negative enum snek_error with a reason, as from comment(). */
+    int32_t (*edit_comment)(struct snek_run *run, int64_t number, const char *key,
+                            const char *markdown);
 };
 
 #ifdef __cplusplus

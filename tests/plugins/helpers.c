@@ -7,6 +7,11 @@ static int32_t on_sticky(struct snek_run *run) {
     return snek_sticky_comment(run, snek_argument(run, 1), snek_argument(run, 2));
 }
 
+/* /restick KEY TEXT */
+static int32_t on_restick(struct snek_run *run) {
+    return snek_sticky_comment_edit(run, snek_argument(run, 1), snek_argument(run, 2));
+}
+
 /* /unstick KEY */
 static int32_t on_unstick(struct snek_run *run) {
     return snek_sticky_comment_remove(run, snek_argument(run, 1));
@@ -67,7 +72,7 @@ static int32_t on_long(struct snek_run *run) {
     return snek_reply(run, snek_argument(run, 1) ? snek_cut(run, text.text) : text.text);
 }
 
-/* /check CONCLUSION ANNOTATIONS: at a commit that the tests know. */
+/* /check CONCLUSION ANNOTATIONS ACTIONS: at a commit that the tests know. */
 static int32_t on_check(struct snek_run *run) {
     struct snek_builder annotations = SNEK_EMPTY_ARRAY;
     const char *conclusion = snek_argument(run, 1), *count = snek_argument(run, 2);
@@ -75,9 +80,10 @@ static int32_t on_check(struct snek_run *run) {
     for (long n = 1; count && n <= strtol(count, NULL, 10); n++) {
         snek_annotate(run, &annotations, "a.c", n, "warning", "a \"b\"");
     }
-    int32_t result = snek_check(run, "Lint", .head_sha = "5ca1ab1e", .conclusion = conclusion,
-                                .title = "T", .annotations = annotations.text,
-                                .details_url = "https://example.org/", .id = &id);
+    int32_t result =
+        snek_check(run, "Lint", .head_sha = "5ca1ab1e", .conclusion = conclusion, .title = "T",
+                   .annotations = annotations.text, .actions = snek_argument(run, 3),
+                   .details_url = "https://example.org/", .id = &id);
     return result < 0 ? result : snek_skip(run, snek_print(run, "its id is %" PRId64, id));
 }
 
@@ -120,8 +126,9 @@ static const struct snek_command commands[] = {
     {.name = "again", .usage = "/again", .handler = on_again},
     {.name = "count", .usage = "/count", .handler = on_count},
     {.name = "clock", .usage = "/clock", .handler = on_clock},
-    {.name = "check", .usage = "/check CONCLUSION ANNOTATIONS", .handler = on_check},
+    {.name = "check", .usage = "/check CONCLUSION ANNOTATIONS ACTIONS", .handler = on_check},
     {.name = "sticky", .usage = "/sticky KEY TEXT", .handler = on_sticky},
+    {.name = "restick", .usage = "/restick KEY TEXT", .handler = on_restick},
     {.name = "unstick", .usage = "/unstick KEY", .handler = on_unstick},
     {.name = "labels", .usage = "/labels +WANTED -UNWANTED", .handler = on_labels},
     {.name = "has", .usage = "/has LABEL", .handler = on_has},

@@ -309,6 +309,9 @@ static int32_t do_unbuilt(struct snek_run *run) {
     if (strcmp(how, "json") == 0) {
         return snek_post(run, "/x", snek_json(run, "{'a':%s}", "bug"));
     }
+    if (strcmp(how, "chain") == 0) {
+        return snek_reply(run, snek_print(run, "It is %s", snek_json(run, "{'a':%s}", "bug")));
+    }
     if (strcmp(how, "fill") == 0) {
         return snek_reply(run, snek_fill(run, "Hi @{user}", names, 1));
     }

@@ -117,9 +117,11 @@ static void malformed_patterns_are_rejected(void **state) {
 
 static void values_that_json_lacks_are_rejected(void **state) {
     (void)state;
-    EXPECT_REJECTED("value 2 of the pattern is NULL", json("['%s','%s']", "a", (const char *)NULL));
-    EXPECT_REJECTED("value 1 of the pattern is NULL", json("[%s]", (const char *)NULL));
-    EXPECT_REJECTED("value 1 of the pattern is NULL", print("Hi @%s", (const char *)NULL));
+    EXPECT_REJECTED("value 2 of the pattern \"['%s','%s']\" is NULL",
+                    json("['%s','%s']", "a", (const char *)NULL));
+    EXPECT_REJECTED("value 1 of the pattern \"[%s]\" is NULL", json("[%s]", (const char *)NULL));
+    EXPECT_REJECTED("value 1 of the pattern \"Hi @%s\" is NULL",
+                    print("Hi @%s", (const char *)NULL));
     EXPECT_REJECTED("not finite", json("[%g]", (double)INFINITY));
     EXPECT_REJECTED("not finite", json("[%f]", (double)NAN));
 }

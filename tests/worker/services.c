@@ -86,8 +86,9 @@ static void texts_and_arrays_grow_in_the_memory_of_the_run(void **state) {
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-#define NULL_REASON "value 1 of the pattern is NULL: did its path lead to a text?"
-#define JSON_NULL_REASON NULL_REASON " JSON's null is %s with \"null\""
+#define NULL_REASON(pattern)                                                                       \
+    "value 1 of the pattern \"" pattern "\" is NULL: did its path lead to a text?"
+#define JSON_NULL_REASON NULL_REASON("'%s'") " JSON's null is %s with \"null\""
 
 /* The NULL of a text that could not be built goes through the next call as its error. */
 static void a_text_that_cannot_be_built_fails_the_call_that_gets_it(void **state) {
@@ -97,14 +98,17 @@ static void a_text_that_cannot_be_built_fails_the_call_that_gets_it(void **state
         int64_t result;
         const char *reason;
     } table[] = {
-        {"print", SNEK_E_INVALID, NULL_REASON},
+        {"print", SNEK_E_INVALID, NULL_REASON("Hi @%s")},
+        {"chain", SNEK_E_INVALID,
+         "value 1 of the pattern is not JSON: bad number at byte 0 of it; a text goes "
+         "into quotes: '%s'"},
         {"json", SNEK_E_INVALID,
          "value 1 of the pattern is not JSON: bad number at byte 0 of it; a text goes "
          "into quotes: '%s'"},
         {"fill", SNEK_E_INVALID, "the value of {user} is NULL: did its path lead to a text?"},
         {"append", SNEK_E_INVALID, JSON_NULL_REASON},
-        {"fill nothing", SNEK_E_INVALID, NULL_REASON},
-        {"reason", SNEK_SKIPPED, NULL_REASON},
+        {"fill nothing", SNEK_E_INVALID, NULL_REASON("%s")},
+        {"reason", SNEK_SKIPPED, NULL_REASON("not for %s")},
         {"memory", SNEK_E_FAILED,
          "the memory of the run is used up: its texts have more than 64 MiB, or plugin.memory_mib "
          "is "

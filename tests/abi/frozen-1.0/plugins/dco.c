@@ -268,13 +268,11 @@ static int32_t show(struct snek_run *run, const struct review *review) {
 /* ---- the handlers ---- */
 
 static int32_t read_rules(struct snek_run *run, struct rules *rules) {
-    static const char *const keys[] = {"require", "allowRemediationCommits"};
     const struct rules *base = (const struct rules *)run->state;
     struct snek_repository_config *file;
     int32_t result;
     *rules = *base;
     if ((result = snek_repository_config(run, "dco", &file)) < 0 ||
-        (result = snek_repository_allow(run, file, keys, SNEK_COUNT(keys))) < 0 ||
         (result = snek_repository_boolean(run, file, "require.members", base->require_members,
                                           &rules->require_members)) < 0 ||
         (result = snek_repository_boolean(run, file, "allowRemediationCommits.individual",
@@ -285,12 +283,23 @@ static int32_t read_rules(struct snek_run *run, struct rules *rules) {
                                    base->third_party, &rules->third_party);
 }
 
+/* The pull requests of a merge queue have passed already. Without a number, the external id is the
+ * name. */
+static int32_t pass_merge_group(struct snek_run *run, const char *head) {
+    return snek_check(run, NAME, .head_sha = head, .conclusion = "success",
+                      .title = "Checked in the pull requests",
+                      .summary = "The commits of a merge group are those of its pull requests.");
+}
+
 /* The check of the pull request `number` at its commit `head`. */
 static int32_t check(struct snek_run *run, const char *number, const char *head) {
     struct review *review = (struct review *)snek_allocate(run, sizeof *review);
     int32_t result = review ? SNEK_DONE : SNEK_E_FAILED;
     if (!number || !*number || !head) {
         return snek_reject(run, "the event names no pull request and commit");
+    }
+    if (strcmp(number, NAME) == 0) {
+        return pass_merge_group(run, head);
     }
     if (result == SNEK_DONE) {
         memset(review, 0, sizeof *review);
@@ -343,19 +352,8 @@ static int32_t on_edit(struct snek_run *run) {
                  snek_string(run, "pull_request.head.sha"));
 }
 
-/* GitHub does not name the pull request of a fork here. So the check run's external id is its
- * number. */
-static int32_t on_rerun(struct snek_run *run) {
-    const char *head = snek_string(run, "check_run.head_sha");
-    int32_t result = head ? snek_set_remove(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN,
-                                            overridden_entry(run, head))
-                          : 0;
-    return result < 0 ? result : check(run, snek_string(run, "check_run.external_id"), head);
-}
-
 /* "Re-run all checks". */
-static int32_t on_rerun_all(struct snek_run *run) {
-    const char *head = snek_string(run, "check_suite.head_sha");
+static int32_t run_all_again(struct snek_run *run, const char *head) {
     struct snek_pages *runs = snek_list(run, "/repos/{owner}/{repo}/check-suites/{id}/check-runs",
                                         .parameters = {{"id", snek_text(run, "check_suite.id")}},
                                         .query = {{"check_name", NAME}}, .list = "check_runs");
@@ -369,28 +367,40 @@ static int32_t on_rerun_all(struct snek_run *run) {
     return more;
 }
 
-static int32_t on_button(struct snek_run *run) {
-    const char *person = snek_string(run, "sender.login");
+/* GitHub does not name the pull request of a fork here. So the check run's external id is its
+ * number. */
+static int32_t on_rerun(struct snek_run *run) {
+    const char *number = snek_string(run, "check_run.external_id");
+    const char *head = snek_string(run, number ? "check_run.head_sha" : "check_suite.head_sha");
+    if (!head) {
+        return snek_reject(run, "the event names no commit");
+    }
+    int32_t result =
+        snek_set_remove(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN, overridden_entry(run, head));
+    if (result < 0) {
+        return result;
+    }
+    return number ? check(run, number, head) : run_all_again(run, head);
+}
+
+static int32_t on_override(struct snek_run *run) {
     const char *head = snek_string(run, "check_run.head_sha");
-    int32_t may = snek_role(run, person, SNEK_ROLE_WRITE);
-    if (may <= 0) {
-        return may < 0 ? may : snek_skip(run, "the person has no write access");
+    if (!head) {
+        return snek_reject(run, "the event names no commit");
     }
     int32_t added =
-        head ? snek_set_add(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN, overridden_entry(run, head))
-             : SNEK_E_INVALID;
+        snek_set_add(run, SNEK_SCOPE_INSTALLATION, OVERRIDDEN, overridden_entry(run, head));
     if (added < 0) {
         return added;
     }
     return snek_check(run, NAME, .external_id = snek_string(run, "check_run.external_id"),
                       .conclusion = "success", .title = "Set to pass",
-                      .summary = snek_print(run, "@%s accepts it without sign-offs.", person));
+                      .summary = snek_print(run, "@%s accepts it without sign-offs.",
+                                            snek_string(run, "sender.login")));
 }
 
-/* The pull requests of a merge queue have passed already. */
 static int32_t on_merge_group(struct snek_run *run) {
-    return snek_check(run, NAME, .conclusion = "success", .title = "Checked in the pull requests",
-                      .summary = "The commits of a merge group are those of its pull requests.");
+    return pass_merge_group(run, snek_string(run, "merge_group.head_sha"));
 }
 
 static int32_t create(const struct snek_host *host, void **state) {
@@ -414,13 +424,6 @@ static const struct snek_permission permissions[] = {
 /* To know members, and to report to merge queues. */
 static const struct snek_permission optional_permissions[] = {{"members", "read"},
                                                               {"merge_queues", "read"}};
-/* The check runs of this plugin. */
-#define OURS                                                                                       \
-    {                                                                                              \
-        "check_run.name", SNEK_IS, 0, {                                                            \
-            NAME                                                                                   \
-        }                                                                                          \
-    }
 static const struct snek_subscription subscriptions[] = {
     {.event = "pull_request", .action = "opened", .handler = on_push},
     {.event = "pull_request", .action = "synchronize", .handler = on_push},
@@ -429,16 +432,19 @@ static const struct snek_subscription subscriptions[] = {
      .action = "edited",
      .handler = on_edit,
      .filters = {{"changes.base", SNEK_EXISTS, 0, {NULL}}}},
-    {.event = "check_run", .action = "rerequested", .handler = on_rerun, .filters = {OURS}},
-    {.event = "check_suite", .action = "rerequested", .handler = on_rerun_all},
-    {.event = "check_run",
-     .action = "requested_action",
-     .handler = on_button,
-     .filters = {OURS, {"requested_action.identifier", SNEK_IS, 0, {"override"}}}},
     {.event = "merge_group", .action = "checks_requested", .handler = on_merge_group}};
+static const struct snek_check_action check_actions[] = {
+    {.identifier = "override", .check = NAME, .roles = SNEK_ROLE_WRITE, .handler = on_override},
+    {.check = NAME, .kind = SNEK_RERUN, .handler = on_rerun}};
+/* .github/dco.yml */
+static const struct snek_setting settings[] = {
+    {.path = "require.members", .kind = SNEK_SETTING_BOOLEAN},
+    {.path = "allowRemediationCommits.individual", .kind = SNEK_SETTING_BOOLEAN},
+    {.path = "allowRemediationCommits.thirdParty", .kind = SNEK_SETTING_BOOLEAN}};
 static const struct snek_effect effects[] = {{"POST", "/repos/{owner}/{repo}/check-runs"},
                                              {"PATCH", "/repos/{owner}/{repo}/check-runs/{id}"}};
 
 SNEK_PLUGIN(.name = "dco", .version = "1.0", .summary = "Checks that commits are signed off.",
             SNEK_TABLE(permissions), SNEK_TABLE(optional_permissions), SNEK_TABLE(subscriptions),
-            SNEK_TABLE(effects), .create = create)
+            SNEK_TABLE(effects), SNEK_TABLE(check_actions), .repository_config = "dco",
+            SNEK_TABLE(settings), .create = create)

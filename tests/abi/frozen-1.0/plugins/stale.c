@@ -98,14 +98,9 @@ static int32_t read_times(struct snek_run *run, struct snek_repository_config *f
 
 /* .github/stale.yml, with the names of Probot's app stale. */
 static int32_t read_file(struct snek_run *run, struct settings *settings) {
-    static const char *const keys[] = {
-        "daysUntilStale",   "daysUntilClose",  "limitPerRun",   "dryRun",
-        "exemptMilestones", "exemptAssignees", "exemptLabels",  "only",
-        "staleLabel",       "markComment",     "unmarkComment", "closeComment"};
     struct snek_repository_config *file;
     int32_t result;
     if ((result = snek_repository_config(run, "stale", &file)) < 0 ||
-        (result = snek_repository_allow(run, file, keys, SNEK_COUNT(keys))) < 0 ||
         (result = read_times(run, file, settings)) < 0 ||
         (result = snek_repository_boolean(run, file, "dryRun", settings->dry_run,
                                           &settings->dry_run)) < 0 ||
@@ -121,9 +116,6 @@ static int32_t read_file(struct snek_run *run, struct settings *settings) {
         (result = read_text(run, file, "markComment", &settings->mark_comment)) < 0 ||
         (result = read_text(run, file, "unmarkComment", &settings->unmark_comment)) < 0) {
         return result;
-    }
-    if (!is_only(settings->only)) {
-        return snek_repository_wrong(run, file, "only", "must be issues or pulls");
     }
     if (!*settings->label) {
         return snek_repository_wrong(run, file, "staleLabel", "must not be empty");
@@ -437,6 +429,8 @@ static int32_t create(const struct snek_host *host, void **state) {
 
 static const struct snek_permission permissions[] = {
     {"contents", "read"}, {"issues", "write"}, {"pull_requests", "write"}};
+/* To check the repository's file in pull requests. */
+static const struct snek_permission optional_permissions[] = {{"checks", "write"}};
 static const struct snek_subscription subscriptions[] = {
     {.event = "issue_comment", .action = "created", .handler = on_activity},
     {.event = "issues", .action = "reopened", .handler = on_activity},
@@ -446,6 +440,20 @@ static const struct snek_subscription subscriptions[] = {
     {.event = "pull_request_review_comment", .action = "created", .handler = on_activity}};
 static const struct snek_schedule schedules[] = {
     {.name = "daily", .cron = "30 4 * * *", .target = SNEK_EACH_REPOSITORY, .handler = on_day}};
+/* .github/stale.yml. Those of any kind are a number or a text, or false. */
+static const struct snek_setting settings[] = {
+    {.path = "dryRun", .kind = SNEK_SETTING_BOOLEAN},
+    {.path = "daysUntilStale", .kind = SNEK_SETTING_INTEGER, .least = 1, .most = DAYS_MAX},
+    {.path = "daysUntilClose", .kind = SNEK_SETTING_ANY},
+    {.path = "limitPerRun", .kind = SNEK_SETTING_INTEGER, .least = 1, .most = LIMIT_MAX},
+    {.path = "exemptLabels[]"},
+    {.path = "exemptMilestones", .kind = SNEK_SETTING_BOOLEAN},
+    {.path = "exemptAssignees", .kind = SNEK_SETTING_BOOLEAN},
+    {.path = "only", .values = {"issues", "pulls"}},
+    {.path = "staleLabel"},
+    {.path = "markComment", .kind = SNEK_SETTING_ANY},
+    {.path = "unmarkComment", .kind = SNEK_SETTING_ANY},
+    {.path = "closeComment", .kind = SNEK_SETTING_ANY}};
 static const struct snek_effect effects[] = {
     {"POST", "/repos/{owner}/{repo}/issues/{number}/labels"},
     {"DELETE", "/repos/{owner}/{repo}/issues/{number}/labels/{name}"},
@@ -454,4 +462,6 @@ static const struct snek_effect effects[] = {
 
 SNEK_PLUGIN(.name = "stale", .version = "1.0",
             .summary = "Marks and closes issues that nobody touches.", SNEK_TABLE(permissions),
-            SNEK_TABLE(subscriptions), SNEK_TABLE(effects), SNEK_TABLE(schedules), .create = create)
+            SNEK_TABLE(optional_permissions), SNEK_TABLE(subscriptions), SNEK_TABLE(effects),
+            SNEK_TABLE(schedules), .repository_config = "stale", SNEK_TABLE(settings),
+            .create = create)

@@ -133,6 +133,18 @@ static inline int32_t snek_sticky_comment_on(struct snek_run *run, int64_t numbe
     return snek_items(run)->comment(run, number, key, markdown, NULL);
 }
 
+/* Edits that comment if there is one, and posts none. For the good news after bad news:
+ * snek_sticky_comment_edit(run, "size", "It is small enough now."). */
+static inline int32_t snek_sticky_comment_edit(struct snek_run *run, const char *key,
+                                               const char *markdown) {
+    return snek_items(run)->edit_comment(run, 0, key, markdown);
+}
+
+static inline int32_t snek_sticky_comment_edit_on(struct snek_run *run, int64_t number,
+                                                  const char *key, const char *markdown) {
+    return snek_items(run)->edit_comment(run, number, key, markdown);
+}
+
 static inline int32_t snek_sticky_comment_remove(struct snek_run *run, const char *key) {
     return snek_items(run)->remove_comment(run, 0, key);
 }

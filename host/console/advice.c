@@ -19,7 +19,13 @@ bool advice_is_skipped(const struct inbox_entry *run) {
     return is_state(run, "done") && strcmp(run->label, "skipped") == 0;
 }
 
-static void put_parked(struct buffer *page, const struct inbox_entry *run) {
+/* Somebody who may only read has no buttons. */
+static void put_for(struct console_task *task, const char *admin, const char *reader) {
+    http_page_text(&task->page, task->role == CONSOLE_ADMIN ? admin : reader);
+}
+
+static void put_parked(struct console_task *task, const struct inbox_entry *run) {
+    struct buffer *page = &task->page;
     http_page_html(page, "<p>It waits for a permission. First <a href=\"" CONSOLE_PATH "/plugins/");
     view_put_part(page, run->plugin);
     http_page_html(
@@ -27,13 +33,19 @@ static void put_parked(struct buffer *page, const struct inbox_entry *run) {
               "the App. Then an owner accepts it for <a href=\"" CONSOLE_PATH "/installations#i");
     http_page_put(page,
                   "%s\">the installation %s</a>. GitHub tells the host, and the run goes on by "
-                  "itself. If it does not, press “Retry now”.</p>\n",
+                  "itself. If it does not, ",
                   run->installation, run->installation);
+    put_for(task, "press “Retry now”.", "a person with the admin's token can retry it.");
+    http_page_html(page, "</p>\n");
 }
 
-static void put_dead(struct buffer *page, const struct inbox_entry *run) {
+static void put_dead(struct console_task *task, const struct inbox_entry *run) {
+    struct buffer *page = &task->page;
     if (strcmp(run->label, "discarded") == 0) {
-        http_page_html(page, "<p>A person discarded it. “Retry now” runs it after all.</p>\n");
+        http_page_html(page, "<p>A person discarded it. ");
+        put_for(task, "“Retry now” runs it after all.",
+                "A person with the admin's token can run it after all.");
+        http_page_html(page, "</p>\n");
     } else if (advice_is_crash(run)) {
         http_page_html(page,
                        "<p><strong>Fix the plugin first.</strong> Its worker died while it ran "
@@ -42,9 +54,10 @@ static void put_dead(struct buffer *page, const struct inbox_entry *run) {
                        "<code>worker_died</code></a> has the crash. Load the fixed plugin with "
                        "<code>snekomatic reload</code>, and then retry.</p>\n");
     } else {
-        http_page_html(page, "<p>The host does not retry it by itself any more. Remove the cause, "
-                             "and then press “Retry now”. The retry does not repeat an effect that "
-                             "GitHub accepted.</p>\n");
+        http_page_html(page, "<p>The host does not retry it by itself any more. ");
+        put_for(task, "Remove the cause, and then press “Retry now”.",
+                "After its cause is gone, a person with the admin's token can retry it.");
+        http_page_html(page, " The retry does not repeat an effect that GitHub accepted.</p>\n");
     }
 }
 
@@ -57,36 +70,40 @@ static void put_later(struct console_task *task, const struct inbox_entry *run) 
                                     ? "<p>The plugin asked to wait. The host calls it again at "
                                     : "<p>The host retries it by itself at ");
     view_time(&task->page, run->due_ms, task->now_ms);
-    http_page_html(&task->page, ". “Retry now” does not wait for that.</p>\n");
+    put_for(task, ". “Retry now” does not wait for that.", ".");
+    http_page_html(&task->page, "</p>\n");
 }
 
-static void put_skipped(struct buffer *page, const struct inbox_entry *run) {
+static void put_skipped(struct console_task *task, const struct inbox_entry *run) {
+    struct buffer *page = &task->page;
     http_page_html(page, "<p>The plugin had nothing to do with it. ");
     /* Beside "nothing matched" there is a link already. */
     if (strcmp(run->reason, "nothing matched") != 0) {
         view_put_delivery_link(page, run->guid, "/why");
         http_page_html(page, ">See why.</a> ");
     }
-    http_page_html(page,
-                   "After a change of the plugin or of its configuration, “Run again” gives it "
-                   "the delivery once more.</p>\n");
+    http_page_html(page, "After a change of the plugin or of its configuration, ");
+    put_for(task, "“Run again” gives it the delivery once more.",
+            "a person with the admin's token can give it the delivery once more.");
+    http_page_html(page, "</p>\n");
 }
 
 void advice_put(struct console_task *task, const struct inbox_entry *run) {
     struct buffer *page = &task->page;
     if (is_state(run, "parked")) {
-        put_parked(page, run);
+        put_parked(task, run);
     } else if (is_state(run, "dead") || advice_is_crash(run)) {
-        put_dead(page, run);
+        put_dead(task, run);
     } else if (is_state(run, "queued") || is_state(run, "waiting")) {
         put_later(task, run);
     } else if (is_state(run, "held")) {
         http_page_html(page, "<p>It begins when the hold of <a href=\"" CONSOLE_PATH "/plugins/");
         view_put_part(page, run->plugin);
-        http_page_put(page, "\">%s</a> ends. “Retry now” does not end the hold.</p>\n",
-                      run->plugin);
+        http_page_put(page, "\">%s</a> ends.", run->plugin);
+        put_for(task, " “Retry now” does not end the hold.", "");
+        http_page_html(page, "</p>\n");
     } else if (advice_is_skipped(run)) {
-        put_skipped(page, run);
+        put_skipped(task, run);
     }
     if (run->suspect && !is_state(run, "done")) {
         http_page_html(page,

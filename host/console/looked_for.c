@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/time_text.h"
+#include "console/entries.h"
 #include "console/room.h"
 #include "console/view.h"
 #include "ingest/page.h"
@@ -58,7 +59,10 @@ bool looked_for_put_filters(struct buffer *page, const struct search *search) {
             continue;
         }
         http_page_put(page, "%s%s<strong>%s", any ? ", " : "", list[i].words, list[i].value);
-        if (list[i].value == search->filter.repository && search->filter.number > 0) {
+        const struct inbox_search_filter *filter = &search->filter;
+        bool names_item =
+            list[i].value == filter->repository || list[i].value == filter->repository_part;
+        if (names_item && filter->number > 0) {
             http_page_put(page, "#%lld", (long long)search->filter.number);
         }
         http_page_html(page, "</strong>");
@@ -125,6 +129,26 @@ static void put_link(struct buffer *page, const char *prefix, const char *text, 
     http_page_put(page, "\">%s</a>", words);
 }
 
+/* The items with the number in the repositories of this name, or of this owner. */
+static void put_items(struct console_task *task, const struct inbox_search *found) {
+    enum { ITEMS_MAX = 10 };
+    const char *shown[ITEMS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < found->n_entries && n < ITEMS_MAX; i++) {
+        const struct inbox_entry *entry = &found->entries[i];
+        size_t other = 0;
+        while (other < n && strcasecmp(shown[other], entry->repository) != 0) {
+            other++;
+        }
+        if (other == n) {
+            http_page_html(&task->page, n == 0 ? " The timeline of " : " or ");
+            entry_put_place(&task->page, entry);
+            shown[n++] = entry->repository;
+        }
+    }
+    http_page_html(&task->page, " has its effects, too.");
+}
+
 static void put_found(struct console_task *task, const struct search *search,
                       const struct inbox_search *found) {
     struct buffer *page = &task->page;
@@ -148,6 +172,10 @@ static void put_found(struct console_task *task, const struct search *search,
         http_page_html(page, "<p class=\"hint\" id=\"looked-for\">Shown: ");
         if (!looked_for_put_filters(page, search)) {
             http_page_html(page, "all deliveries");
+        }
+        if (search->filter.repository_part && search->filter.number > 0) {
+            http_page_html(page, ".");
+            put_items(task, found);
         }
         http_page_html(page, "</p>\n");
     }

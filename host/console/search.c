@@ -119,16 +119,22 @@ static const char *login_of(const char *text) {
     return *text == '@' && text[1] ? text + 1 : text;
 }
 
-/* "owner/name#12", "owner/name", or the owner or the name alone. */
+/* "owner/name#12", "owner/name", or the owner or the name alone, also with a number: "name#12". */
 static bool read_repository(struct search *search, const char *text) {
     if (search_read_item(text, search->repository, &search->filter.number)) {
         search->filter.repository = search->repository;
         return true;
     }
-    if (!is_name(text, strlen(text))) {
+    size_t bytes = strcspn(text, "#");
+    int64_t number = text[bytes] ? search_number(text + bytes + 1) : 0;
+    if (!is_name(text, bytes) || (text[bytes] && number == 0)) {
         return false;
     }
-    search->filter.repository_part = text;
+    if (number > 0) {
+        search->filter.number = number;
+    }
+    snprintf(search->repository_part, sizeof search->repository_part, "%.*s", (int)bytes, text);
+    search->filter.repository_part = search->repository_part;
     return true;
 }
 
@@ -158,7 +164,7 @@ static bool read_named(struct search *search, const char *text) {
             filter->repository_part = NULL;
             if (!read_repository(search, value)) {
                 search->problem =
-                    "The repository must look like owner/name, owner/name#12 or name.";
+                    "The repository must look like owner/name, owner/name#12, name or name#12.";
             }
         }
         return true;
@@ -209,6 +215,8 @@ static void read_box(const struct console_task *task, struct search *search) {
         filter->repository = search->repository;
     } else if (search_is_plugin(task, text)) {
         filter->plugin = text;
+    } else if (strchr(text, '#') && read_repository(search, text)) {
+        return;
     } else if (is_name(text, strcspn(text, "["))) {
         search->word = text;
         search->meaning = SEARCH_PERSON;
@@ -286,7 +294,8 @@ void search_read(const struct console_task *task, struct search *search) {
     read_field(task, "guid", &filter->guid);
     const char *item = task_field(task, "repository");
     if (*item && !read_repository(search, item)) {
-        search->problem = "The repository must look like owner/name, owner/name#12 or name.";
+        search->problem =
+            "The repository must look like owner/name, owner/name#12, name or name#12.";
     }
     read_time(task, search, "since", &filter->since_ms);
     read_time(task, search, "until", &filter->until_ms);

@@ -19,7 +19,8 @@ enum search_meaning {
 struct search {
     /* Borrows from the task and from this struct. */
     struct inbox_search_filter filter;
-    char repository[HTTP_VALUE_MAX + 1], event[HTTP_VALUE_MAX + 1];
+    char repository[HTTP_VALUE_MAX + 1], repository_part[HTTP_VALUE_MAX + 1];
+    char event[HTTP_VALUE_MAX + 1];
     /* The word of the box, and what the filter takes it for; NULL: there is none. */
     const char *word;
     enum search_meaning meaning;

@@ -44,7 +44,7 @@ struct inbox_search_filter {
     /* One delivery. */
     const char *guid;
     /* "owner/name", and the number of an issue, pull request or discussion there. Case does not
-     * matter. A number needs a repository. */
+     * matter. A number needs a repository or a part of one. */
     const char *repository;
     int64_t number;
     /* A login. Case does not matter. */

@@ -118,6 +118,23 @@ def test_a_search_that_finds_nothing_says_what_it_looked_for(narrow, query, sent
     assert console.json(f"/deliveries?{query}")["looked_back_to"] is None
 
 
+def test_a_number_with_the_name_of_a_repository_finds_its_items(bot, console):
+    guid = dead(bot, about(12))
+    other = dead(bot, trouble("fail", repository={"id": 8, "full_name": "Other/pit"}, issue={"number": 12}))
+    dead(bot, about(13))
+    dead(bot, trouble("fail", repository={"id": 9, "full_name": "Other/cave"}, issue={"number": 12}))
+    for query in ("q=pit%2312", "repository=PIT%2312", "q=repository:pit%2312", "state=dead&repository=pit%2312",
+                  "q=trouble&repository=pit%2312"):
+        assert {run["delivery"] for run in console.json(f"/deliveries?{query}")["runs"]} == {guid, other}, query
+    page = console.get("/deliveries?q=pit%2312")
+    assert "Shown: repository or owner pit#12. The timeline of Other/pit#12 or Sneks/Pit#12 has" in words_of(page)
+    assert 'href="/console/items/Other/pit/12"' in page.text
+    assert "The timeline of Sneks/Pit#12 has" in words_of(console.get("/deliveries?q=sneks%2312"))
+    assert [console.json(f"/deliveries?q={query}")["runs"] for query in ("pit%2314", "cave%2313")] == [[], []]
+    assert [run["delivery"] for run in console.json("/deliveries?q=sneks/pit%2312&repository=pit")["runs"]] == [guid]
+    assert console.get("/deliveries?repository=pit%23x").status == 400
+
+
 def test_a_long_list_goes_on_with_older_deliveries(bot, console):
     guids = [bot.deliver("ping", {"zen": str(number)}) for number in range(130)]
     first = console.json("/deliveries")
@@ -355,6 +372,15 @@ def test_a_dead_run_is_retried_and_a_person_is_named(bot, console):
     assert action["who"] == "console admin Ada 127.0.0.1"
     assert (action["what"], action["target"], action["result"]) == ("retry", guid, "1 changed")
     assert guid in console.get("/actions").text
+
+
+def test_a_reader_gets_no_advice_to_press_a_button_that_is_not_there(bot, console):
+    guid = dead(bot, trouble("fail"))
+    reader = Console(bot.url)
+    reader.login(READER)
+    assert "press “Retry now”" in words_of(console.get(f"/deliveries/{guid}"))
+    words = words_of(reader.get(f"/deliveries/{guid}"))
+    assert "Retry now" not in words and "a person with the admin's token can retry it" in words
 
 
 def test_a_reader_sees_everything_and_changes_nothing(bot, console):

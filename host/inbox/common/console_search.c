@@ -525,7 +525,8 @@ static int do_search(struct progress *progress) {
 int console_search(struct console_store *store, struct inbox_search *search, struct error *err) {
     CLEANUP(terms_finish) struct terms terms;
     assert(search->most > 0 && search->most <= INBOX_SEARCH_MOST_MAX);
-    assert(search->filter.number == 0 || search->filter.repository);
+    assert(search->filter.number == 0 || search->filter.repository ||
+           search->filter.repository_part);
     if (terms_init(&terms, &search->filter) < 0) {
         return store->methods->no_memory(store, err, WHAT);
     }

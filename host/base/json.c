@@ -17,7 +17,6 @@ enum state {
     WANT_VALUE,       /* a value must come */
     WANT_FIRST_VALUE, /* a value or ] */
     WANT_FIRST_KEY,   /* a key or } */
-    WANT_KEY,         /* a key */
     WANT_COLON,       /* after a key */
     /* A comma, or the end of the container. */
     AFTER_VALUE,
@@ -34,11 +33,14 @@ static enum json_token fail(struct json_reader *reader, const char *why) {
     return JSON_ERROR;
 }
 
-static void skip_space(struct json_reader *reader) {
-    while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' ||
-                                        *reader->at == '\r' || *reader->at == '\t')) {
-        reader->at++;
+/* The next byte that is not white space, or -1 at the end. */
+static int peek(struct json_reader *reader) {
+    const char *at = reader->at, *end = reader->end;
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+        at++;
     }
+    reader->at = at;
+    return at < end ? (unsigned char)*at : -1;
 }
 
 static bool inside_object(const struct json_reader *reader) {
@@ -219,8 +221,10 @@ static enum json_token read_word(struct json_reader *reader, const char *word,
     return token;
 }
 
-static enum json_token read_value(struct json_reader *reader) {
-    switch (*reader->at) {
+static enum json_token read_value(struct json_reader *reader, int c) {
+    switch (c) {
+    case -1:
+        return fail(reader, "ends too early");
     case '{':
         return open_container(reader, true);
     case '[':
@@ -238,55 +242,59 @@ static enum json_token read_value(struct json_reader *reader) {
     }
 }
 
+static enum json_token read_key(struct json_reader *reader, int c) {
+    if (c == '"') {
+        return read_string(reader, JSON_KEY);
+    }
+    return fail(reader, c < 0 ? "ends too early" : "a key expected");
+}
+
+static enum json_token read_member_value(struct json_reader *reader, int c) {
+    if (c != ':') {
+        return fail(reader, c < 0 ? "ends too early" : "':' expected");
+    }
+    reader->at++;
+    return read_value(reader, peek(reader));
+}
+
+static enum json_token read_after_value(struct json_reader *reader, int c) {
+    if (reader->depth == 0) {
+        reader->state = FINISHED;
+        return c < 0 ? JSON_END : fail(reader, "more than one value");
+    }
+    bool object = inside_object(reader);
+    if (c == ',') {
+        reader->at++;
+        c = peek(reader);
+        return object ? read_key(reader, c) : read_value(reader, c);
+    }
+    if (c == (object ? '}' : ']')) {
+        return close_container(reader, object);
+    }
+    if (c < 0) {
+        return fail(reader, "ends too early");
+    }
+    return fail(reader, object ? "',' or '}' expected" : "',' or ']' expected");
+}
+
 enum json_token json_next(struct json_reader *reader) {
     if (reader->error) {
         return JSON_ERROR;
     }
-    for (;;) {
-        skip_space(reader);
-        if (reader->state == AFTER_VALUE && reader->depth == 0) {
-            reader->state = FINISHED;
-        }
-        if (reader->state == FINISHED) {
-            return reader->at == reader->end ? JSON_END : fail(reader, "more than one value");
-        }
-        if (reader->at == reader->end) {
-            return fail(reader, "ends too early");
-        }
-        char c = *reader->at;
-        switch (reader->state) {
-        case WANT_COLON:
-            if (c != ':') {
-                return fail(reader, "':' expected");
-            }
-            reader->at++;
-            reader->state = WANT_VALUE;
-            continue;
-        case AFTER_VALUE:
-            if (c == ',') {
-                reader->at++;
-                reader->state = inside_object(reader) ? WANT_KEY : WANT_VALUE;
-                continue;
-            }
-            if (c == (inside_object(reader) ? '}' : ']')) {
-                return close_container(reader, inside_object(reader));
-            }
-            return fail(reader,
-                        inside_object(reader) ? "',' or '}' expected" : "',' or ']' expected");
-        case WANT_FIRST_KEY:
-        case WANT_KEY:
-            if (c == '}' && reader->state == WANT_FIRST_KEY) {
-                return close_container(reader, true);
-            }
-            return c == '"' ? read_string(reader, JSON_KEY) : fail(reader, "a key expected");
-        case WANT_FIRST_VALUE:
-            if (c == ']') {
-                return close_container(reader, false);
-            }
-            return read_value(reader);
-        default:
-            return read_value(reader);
-        }
+    int c = peek(reader);
+    switch (reader->state) {
+    case WANT_COLON:
+        return read_member_value(reader, c);
+    case AFTER_VALUE:
+        return read_after_value(reader, c);
+    case WANT_FIRST_KEY:
+        return c == '}' ? close_container(reader, true) : read_key(reader, c);
+    case WANT_FIRST_VALUE:
+        return c == ']' ? close_container(reader, false) : read_value(reader, c);
+    case FINISHED:
+        return JSON_END;
+    default:
+        return read_value(reader, c);
     }
 }
 
@@ -369,6 +377,10 @@ size_t json_unescape(const char *raw, size_t bytes, char *out) {
 }
 
 bool json_text_is(const char *raw, size_t bytes, const char *text, size_t text_bytes) {
+    if (bytes <= text_bytes) {
+        /* Each escape is longer than its character. */
+        return bytes == text_bytes && memcmp(raw, text, bytes) == 0 && !memchr(raw, '\\', bytes);
+    }
     size_t matched = 0;
     for (size_t at = 0; at < bytes;) {
         char decoded[4] = {raw[at]};

@@ -231,6 +231,9 @@ static void escapes_are_decoded(void **state) {
     assert_memory_equal(out, want, sizeof want);
     assert_true(json_text_is(raw, sizeof raw - 1, want, sizeof want));
     assert_false(json_text_is(raw, sizeof raw - 1, want, sizeof want - 1));
+    /* A line break is not the two characters that JSON writes it with. */
+    assert_false(json_text_is("\\n", 2, "\\n", 2));
+    assert_true(json_text_is("\\n", 2, "\n", 1));
 }
 
 int main(void) {

@@ -44,6 +44,8 @@ static const struct comment_target targets[] = {
         .user = "review.user",
         .item = "pull_request",
         .reply_url = "pull_request.comments_url",
+        /* REST has no reactions to reviews. */
+        .node = "review.node_id",
     },
     {
         .event = "pull_request_review_comment",

@@ -26,12 +26,12 @@ struct comment_target {
     /* The number of the thread's first review comment, and the fallback for it. Both are NULL when
      * the event has no threads. */
     const char *reply_thread, *reply_start;
-    /* The URL below which reactions are added; NULL when GitHub has no reactions there. */
+    /* The URL below which reactions are added; NULL when only GraphQL adds them. */
     const char *react_url;
 
     /* GraphQL's ids of the discussion, of the text, and of the comment that the text answers, which
-     * has no GraphQL id in the payload. The first two are NULL outside of discussions, the last one
-     * for the discussion itself. */
+     * has no GraphQL id in the payload. The first is NULL outside of discussions, the second where
+     * REST has reactions, the last one for the discussion itself and outside. */
     const char *discussion_node, *node, *parent_id;
     /* Not a path: commands count only for plugins that declare this permission; NULL: for all. */
     const char *permission;

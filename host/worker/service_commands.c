@@ -121,11 +121,8 @@ static int32_t commands_react(struct snek_run *shown, const char *reaction) {
                         reaction ? reaction : "NULL");
     }
     const struct comment_target *target = comment_target_of(run_event(run));
-    if (target && target->discussion_node) {
+    if (target && target->node) {
         return discussion_react(run, target, reaction);
-    }
-    if (target && !target->react_url) {
-        return 1;
     }
     const char *root = target ? run_find_text(run, target->react_url) : NULL;
     AUTO_BUFFER struct buffer url = BUFFER_INIT(FRAME_URL_MAX);

@@ -242,6 +242,12 @@ static const char *explain(struct snek_run *run, const struct review *review) {
     if (review->problems_count > SHOWN_MAX) {
         snek_append(run, &text, "- and %u more\n", review->problems_count - SHOWN_MAX);
     }
+    if (review->commits_count >= COMMITS_MAX && !review->has_head) {
+        snek_append(run, &text,
+                    "\nGitHub lists %d commits of a pull request. Nobody has looked at the "
+                    "others.\n",
+                    COMMITS_MAX);
+    }
     return snek_cut(run, text.text);
 }
 

@@ -214,3 +214,23 @@ def test_a_host_that_is_killed_at_a_check_run_of_a_request_makes_one(fake, check
     checks.wait_log(msg="check_run_found", delivery=delivery, timeout=2 * snek.PATIENCE_S)
     checks.wait_log(msg="done", delivery=delivery)
     assert len(check_runs(fake)) == 1
+
+
+def test_the_check_of_sign_offs_says_that_nobody_has_looked_at_the_commits_beyond_githubs_list(fake, start_bot):
+    state = fake.state
+    state["installations"][0]["permissions"].update(checks="write", contents="read")
+    repository = next(one for one in state["repositories"]
+                      if one["full_name"] == "sneks-united/terrarium")
+    pull = next(one for one in repository["issues"] if one["number"] == 22)
+    pull["commits"] = [{"sha": f"{n:040x}", "message": "Change it",
+                        "author": {"name": "Hana", "email": "hana@example.org"}}
+                       for n in range(251)]
+    fake.put_state(state)
+    bot = start_bot(plugins=["dco"])
+    delivery = bot.deliver("pull_request", snek.payload("pull_request.opened", {
+        "pull_request.head.sha": pull["head"]["sha"]}))
+    bot.wait_log(msg="done", delivery=delivery)
+    [made] = fake.requests(method="POST", path=CHECKS)
+    assert made["body"]["conclusion"] == "action_required"
+    assert "GitHub lists 250 commits of a pull request. Nobody has looked at the others." in \
+        made["body"]["output"]["summary"]

@@ -260,6 +260,11 @@ static void a_command_that_fails_stops_the_commands_after_it(void **state) {
 
 /* ---- targets of replies ---- */
 
+static const char reaction_to_review[] =
+    "{\"query\":\"mutation($subject: ID!, $content: ReactionContent!) { addReaction(input: "
+    "{subjectId: $subject, content: $content}) { reaction { content } } }\",\"variables\":{"
+    "\"subject\":\"PRR_4\",\"content\":\"HEART\"}}";
+
 static void a_reply_goes_to_the_target_of_its_event(void **state) {
     (void)state;
     static const struct {
@@ -283,8 +288,8 @@ static void a_reply_goes_to_the_target_of_its_event(void **state) {
          "https://h/i/3/comments", "https://h/c/9/reactions", "0 0 body -2"},
         {"pull_request_review", "submitted",
          "{\"pull_request\":{\"comments_url\":\"https://h/i/4/comments\",\"issue_url\":\"https://h/"
-         "i/4\"},\"review\":{\"body\":\"/answer\",\"url\":\"https://h/r/4\"}}",
-         "https://h/i/4/comments", NULL, "0 0 body -2"},
+         "i/4\"},\"review\":{\"body\":\"/answer\",\"node_id\":\"PRR_4\"}}",
+         "https://h/i/4/comments", "/graphql", "0 0 body -2"},
         {"pull_request_review_comment", "created",
          "{\"pull_request\":{\"review_comments_url\":\"https://h/p/5/comments\"},\"comment\":{"
          "\"body\":\"/answer\",\"id\":77,\"url\":\"https://h/c/77\"}}",
@@ -303,10 +308,10 @@ static void a_reply_goes_to_the_target_of_its_event(void **state) {
         host_run(&host, 1, table[i].event, table[i].action, table[i].payload);
         expect_http(&host, &reply, "POST", table[i].reply, "{\"body\":\"pong \\\"!\\\"\\u000a\"}");
         host_reply(&host, &reply, 0, 201, "", "", "{}");
-        if (table[i].react) {
-            expect_http(&host, &reaction, "POST", table[i].react, "{\"content\":\"heart\"}");
-            host_reply(&host, &reaction, 0, 200, "", "", "{}");
-        }
+        bool is_graphql = strcmp(table[i].react, "/graphql") == 0;
+        expect_http_with(&host, &reaction, FRAME_HTTP_REPEATABLE, "POST", table[i].react, "", "",
+                         "", "", is_graphql ? reaction_to_review : "{\"content\":\"heart\"}");
+        host_reply(&host, &reaction, 0, 200, "", "", "{}");
         expect_log(&host, 1, table[i].log);
         expect_result(&host, 1, SNEK_DONE, "");
         host_end(&host);

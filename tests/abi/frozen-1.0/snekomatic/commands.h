@@ -59,8 +59,9 @@ struct snek_commands_service {
                        int64_t *id);
 
     /* [handler] Adds a reaction to the text: "+1", "-1", "laugh", "confused", "heart", "hooray",
-     * "rocket" or "eyes". Blocks until GitHub responds. 0; 1 when the text is a review, to which
-     * GitHub has no reactions; or a negative enum snek_error as of reply(). */
+     * "rocket" or "eyes". The same reaction again changes nothing. In discussions and to reviews it
+     * is a mutation of GraphQL; a review needs {"pull_requests", "write"}. Blocks until GitHub
+     * responds. 0, or a negative enum snek_error as of reply(). */
     int32_t (*react)(struct snek_run *run, const char *reaction);
 };
 

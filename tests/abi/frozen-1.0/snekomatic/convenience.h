@@ -489,11 +489,9 @@ static inline int32_t snek_comment_once(struct snek_run *run, int64_t number, co
     return snek_commands(run)->comment(run, number, markdown, once, NULL);
 }
 
-/* 0 also in response to a review, to which GitHub has no reactions: a missing reaction is no
- * failure. `snek_commands(run)->react(run, reaction)` shows the difference. */
+/* 0 or a negative enum snek_error. */
 static inline int32_t snek_react(struct snek_run *run, const char *reaction) {
-    int32_t result = snek_commands(run)->react(run, reaction);
-    return result > 0 ? 0 : result;
+    return snek_commands(run)->react(run, reaction);
 }
 
 /* The Markdown of the new issue, pull request, comment or review; NULL when the event has none. */

@@ -91,7 +91,7 @@ static void fill_request(struct call *call, const struct run *run,
     call_fill_broker(call, run, on_read_response);
     call->broker.kind = BROKER_REQUEST;
     call->broker.app_requests = run->group->config->app_requests;
-    call->broker.repeatable = request->repeatable;
+    call->broker.repeatable = request->repeatable && !request->adds;
     call->broker.announced = request->announced;
     call->broker.no_follow = request->no_follow;
     call->broker.method = own_text(call, &request->method);

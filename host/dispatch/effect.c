@@ -16,6 +16,7 @@
 #include "dispatch/check_run.h"
 #include "dispatch/comment.h"
 #include "dispatch/scope.h"
+#include "dispatch/unsettled.h"
 
 #include <snekomatic/types.h>
 
@@ -29,8 +30,6 @@
 #define PAGE_ITEMS 100
 /* The search for a comment or check run in doubt ends after so many pages. */
 #define PAGES_MAX 10
-/* The broker's timeout: a request of a dead host is under way at most this long. */
-#define REQUEST_TIMEOUT_MS 30000
 /* GitHub ends a request that takes it more than 10 s ("Troubleshooting the REST API"). So a request
  * whose response was lost may take effect for so long after the loss; with a margin. */
 #define PROCESSING_MS 12000
@@ -432,12 +431,11 @@ static void fail_search(struct call *call, struct error *err) {
     call_fail(call, SNEK_E_SERVER, err->text);
 }
 
-/* It is not there. If its response was lost here a moment ago, GitHub may still be writing
- * it: then the run comes back later, and looks for it once more. */
+/* It is not there. If its response was lost a moment ago, GitHub may still be writing it: then the
+ * run comes back, and looks for it once more. */
 static void send_missing(struct call *call) {
-    int64_t settled_ms = 0;
-    run_sent_here(call->held, call->entry->record.token, &settled_ms);
-    int64_t wait_ms = settled_ms - clock_monotonic_ms();
+    bool here;
+    int64_t wait_ms = unsettled_ms(call, &here);
     if (wait_ms <= 0) {
         send_effect(call);
         return;
@@ -445,8 +443,7 @@ static void send_missing(struct call *call) {
     struct error why;
     error_set(&why, "the response to a %s was lost, and GitHub may still be processing the request",
               thing_of(call));
-    run_defer(call->held, clock_wall_ms() + wait_ms, why.text);
-    call_fail(call, SNEK_E_REQUEUE, why.text);
+    unsettled_defer(call, wait_ms, &why);
 }
 
 /* COMMENT_OK and what was found, COMMENT_NONE, or -1 and `err`. */
@@ -683,23 +680,23 @@ static int mark(struct call *call) {
     return 0;
 }
 
-/* Another handling of the run intended this effect: of a host that died, or one that was discarded
- * by hand. GitHub may still be carrying out its request, and a search now would miss the comment or
- * check run. True when the run comes back later. */
-static bool defer_search(struct call *call, struct run *run) {
-    int64_t wait_ms = call->entry->record.at_ms + REQUEST_TIMEOUT_MS - clock_wall_ms();
-    int64_t settled_ms;
-    if (run_sent_here(run, call->entry->record.token, &settled_ms) || wait_ms <= 0) {
+/* A search now would miss the comment or check run that a dead host's request still makes. A plugin
+ * that has looked by itself and not found its effect repeats a request that adds something. True
+ * when the run comes back later, and looks then. */
+static bool defer(struct call *call, bool searches) {
+    bool here;
+    int64_t wait_ms = unsettled_ms(call, &here);
+    if (wait_ms <= 0 || (searches && here)) {
         return false;
     }
-    /* The other host's clock may be fast. */
-    wait_ms = wait_ms < REQUEST_TIMEOUT_MS ? wait_ms : REQUEST_TIMEOUT_MS;
     struct error why;
-    error_set(&why,
-              "a host died while it wrote a %s, and GitHub may still be processing its request",
-              thing_of(call));
-    run_defer(run, clock_wall_ms() + wait_ms, why.text);
-    call_fail(call, SNEK_E_REQUEUE, why.text);
+    error_set(&why, "the response to a request was lost, and GitHub may still be processing it");
+    if (searches) {
+        error_set(&why,
+                  "a host died while it wrote a %s, and GitHub may still be processing its request",
+                  thing_of(call));
+    }
+    unsettled_defer(call, wait_ms, &why);
     return true;
 }
 
@@ -728,7 +725,8 @@ static void begin_again(struct call *call, struct run *run, const struct http_ca
     /* A plugin may look for a check run by itself, or need no look. */
     bool is_sought =
         call->effect.list_url && (!call->effect.is_check_run || (!request->adds && !repeatable));
-    if (is_sought && defer_search(call, run)) {
+    bool looked = request->adds && repeatable;
+    if ((is_sought || looked) && defer(call, is_sought)) {
         return;
     }
     run_log(run, SNEK_LEVEL_WARNING, "in_doubt_again", LOG_TEXT("method", call->broker.method),

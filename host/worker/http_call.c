@@ -326,9 +326,6 @@ static const char *request_problem(const struct snek_request *r) {
     if (r->flags & ~both) {
         return "its flags are not known to this host";
     }
-    if ((r->flags & both) == both) {
-        return "its flags contradict each other: a request that adds is not repeatable";
-    }
     if (!r->method || !is_method(r->method)) {
         return "its method is not GET, HEAD, PUT, POST, PATCH or DELETE";
     }

@@ -184,6 +184,9 @@ static int32_t patch(struct run *run, int64_t id, const char *json, uint32_t fla
                         .flags = flags);
 }
 
+/* For a request that adds something, after a look that did not find it. */
+#define AFTER_LOOK (SNEK_REQUEST_REPEATABLE | SNEK_REQUEST_ADDS)
+
 /* Repeatable: the check run is the plugin's own, and shows the same again. */
 static int32_t update(struct run *run, int64_t id, const char *json) {
     return patch(run, id, json, SNEK_REQUEST_REPEATABLE);
@@ -216,8 +219,10 @@ static int32_t annotate(struct run *run, int64_t id, const char *json, const cha
     if (result < 0) {
         return result;
     }
-    const char *left = count >= count_after ? without : json;
-    return left ? update(run, id, left) : 0;
+    if (count < count_after) {
+        return patch(run, id, json, AFTER_LOOK);
+    }
+    return without ? update(run, id, without) : 0;
 }
 
 static int32_t show(struct run *run, const struct snek_check *check, const char *annotations,
@@ -253,7 +258,7 @@ static int32_t make_after_doubt(struct run *run, const struct snek_check *check,
         return result;
     }
     if (now.id <= before.id) {
-        return post(run, json, SNEK_REQUEST_REPEATABLE, id);
+        return post(run, json, AFTER_LOOK, id);
     }
     *id = now.id;
     return show(run, check, "[]", 0, now.id);

@@ -53,7 +53,12 @@ enum snek_request_flag {
     SNEK_REQUEST_REPEATABLE = 1,
     /* Each repetition adds something: for example, a PATCH of a check run adds its annotations to
      * those that are there. In doubt, such a PUT, PATCH or DELETE fails with SNEK_E_IN_DOUBT, like
-     * a POST. So does a POST of a check run, which the plugin looks for by itself. */
+     * a POST. So does a POST of a check run, which the plugin looks for by itself.
+     *
+     * With both flags it is the repetition of such a request, after the plugin has looked and not
+     * found its effect. While GitHub may still be carrying out the request that is in doubt (12 s
+     * after the response was lost, 30 s after the request of a host that died), it fails with
+     * SNEK_E_REQUEUE: the host starts the run again later, and the plugin looks once more. */
     SNEK_REQUEST_ADDS = 2
 };
 

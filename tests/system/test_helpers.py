@@ -163,6 +163,33 @@ def test_a_check_run_whose_response_was_lost_is_looked_for(fake, checks, found):
     assert made(fake) == [("POST", "first"), ("PATCH" if found else "POST", "first")]
 
 
+MAY_STILL = "the response to a request was lost, and GitHub may still be processing it"
+
+
+def test_a_check_run_that_github_still_makes_after_the_hosts_death_is_not_made_twice(fake, checks):
+    fake.fail(method="POST", path=CHECKS, delay_ms=600000, times=1)
+    delivery = edited(checks, "first")
+    snek.wait_until(lambda: fake.requests(method="POST", path=CHECKS), "the check run")
+    checks.kill("host", signal.SIGKILL)
+    line = checks.wait_log(msg="requeued", delivery=delivery, reason=MAY_STILL)
+    assert int(line["again_ms"]) > 0, line
+    assert check_runs(fake) == []
+    fake.release()
+    checks.wait_log(msg="done", delivery=delivery, timeout=2 * snek.PATIENCE_S)
+    assert check_runs(fake) == [("Lint", "Lint")]
+    assert len(fake.requests(method="POST", path=CHECKS)) == 1
+
+
+def test_a_check_run_that_github_still_makes_after_a_broken_connection_is_not_made_twice(fake, checks):
+    fake.fail(method="POST", path=CHECKS, drop=True, times=1)
+    delivery = edited(checks, "first")
+    checks.wait_log(msg="requeued", delivery=delivery, reason=MAY_STILL)
+    assert len(fake.requests(method="POST", path=CHECKS)) == 1
+    checks.wait_log(msg="done", delivery=delivery, timeout=2 * snek.PATIENCE_S)
+    assert check_runs(fake) == [("Lint", "Lint")]
+    assert len(fake.requests(method="POST", path=CHECKS)) == 2
+
+
 def check_runs(fake):
     """(name, external id) of the check runs that GitHub has."""
     repository = next(one for one in fake.state["repositories"]

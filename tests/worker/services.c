@@ -196,9 +196,6 @@ static const struct {
      "DELETE"},
     {"\"method\":\"GET\",\"url\":\"/\",\"flags\":4",
      "the request cannot be sent: its flags are not known to this host"},
-    {"\"method\":\"PUT\",\"url\":\"/\",\"flags\":3",
-     "the request cannot be sent: its flags contradict each other: a request that adds is not "
-     "repeatable"},
     {"\"method\":\"GET\",\"url\":\"/\",\"bytes\":8",
      "the request's bytes are 8: set it to sizeof(struct snek_request)"},
     {"\"method\":\"GET\",\"url\":\"/\",\"json\":{}",

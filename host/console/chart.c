@@ -87,6 +87,11 @@ static void put_counts(struct buffer *page, const struct inbox_series *series,
         put_bar(page, i, series->buckets[i].count, sums->most_count, "count");
         put_bar(page, i, series->buckets[i].dead, sums->most_count, "dead");
     }
+    if (sums->count == 0) {
+        http_page_put(page, "</svg>\n<figcaption>No delivery came in %s.</figcaption>\n</figure>\n",
+                      words);
+        return;
+    }
     http_page_put(
         page,
         "</svg>\n<figcaption>Deliveries in %s: %lld, at most %lld in a bar. Runs that died and are "

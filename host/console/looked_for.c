@@ -58,7 +58,8 @@ bool looked_for_put_filters(struct buffer *page, const struct search *search) {
         if (!list[i].value) {
             continue;
         }
-        http_page_put(page, "%s%s<strong>%s", any ? ", " : "", list[i].words, list[i].value);
+        http_page_put(page, "%s%s<strong>", any ? ", " : "", list[i].words);
+        view_short_text(page, list[i].value);
         const struct inbox_search_filter *filter = &search->filter;
         bool names_item =
             list[i].value == filter->repository || list[i].value == filter->repository_part;

@@ -189,8 +189,8 @@ void page_overview(struct console_task *task) {
     } else {
         view_begin(task, "Overview", true);
         put_health(task, &overview);
-        chart_put(task, &overview.series);
         put_numbers(task, &overview.stats);
+        chart_put(task, &overview.series);
         put_recent(task, &overview.recent);
         view_end(&task->page);
     }

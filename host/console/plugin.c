@@ -102,7 +102,8 @@ static void put_permissions(struct buffer *page, const struct app_view *view,
         return;
     }
     http_page_html(page, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                         "aria-labelledby=\"permissions\"><table>\n<thead><tr><th scope=\"col\">"
+                         "aria-labelledby=\"permissions\"><table class=\"list "
+                         "grants\">\n<thead><tr><th scope=\"col\">"
                          "Permission</th><th scope=\"col\">The plugin declares</th><th "
                          "scope=\"col\">The App's settings</th><th scope=\"col\">Installations "
                          "grant it</th></tr></thead>\n<tbody>\n");

@@ -108,7 +108,10 @@ static void put_counts(struct buffer *page, const struct inbox_plugin_runs *runs
             any = true;
         }
     }
-    http_page_html(page, any ? "</p>\n" : "No run waits or failed.</p>\n");
+    http_page_html(page, any ? "" : "No run waits or failed. ");
+    http_page_html(page, "<a href=\"" CONSOLE_PATH "/deliveries?plugin=");
+    view_put_part(page, runs->plugin);
+    http_page_html(page, "\">All its runs</a></p>\n");
 }
 
 static void put_permissions(struct buffer *page, const struct description *description) {

@@ -72,7 +72,7 @@ static void put_page(struct console_task *task, const struct inbox_recovery *rec
     if (off) {
         put_off(task);
     }
-    http_page_html(page, "<h2>State</h2>\n<dl class=\"facts\">\n");
+    http_page_html(page, "<dl class=\"facts\">\n");
     put_state(task, status, "recovery");
     put_fact_time(task, "Last pass on this host", checked_ms > 0 ? checked_ms : 0);
     if (!off || recovery->missing > 0) {

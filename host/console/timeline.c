@@ -146,6 +146,8 @@ static void put_page(struct console_task *task, const struct inbox_timeline *tim
     AUTO_BUFFER struct buffer url = BUFFER_INIT(8192);
     snprintf(title, sizeof title, "%s#%" PRId64, timeline->repository, timeline->number);
     view_begin(task, title, true);
+    http_page_html(&task->page, "<p class=\"hint\">The deliveries about it, and the effects of "
+                                "plugins on it, the newest first.</p>\n");
     put_list(task, timeline);
     if (timeline->next.first != 0) {
         snprintf(place, sizeof place, "%" PRId64 ".%" PRId64, timeline->next.first,

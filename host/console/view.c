@@ -168,8 +168,12 @@ void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
     http_page_text_bytes(page, exact, strlen("2026-11-30"));
     http_page_html(page, " ");
     http_page_text_bytes(page, exact + strlen("2026-11-30T"), strlen("06:20:36"));
-    http_page_put(page, " UTC</time> <span class=\"ago\">%s%s%s</span>", past ? "" : "in ",
-                  distance, past ? " ago" : "");
+    if (distance_ms < SECOND_MS) {
+        http_page_html(page, " UTC</time> <span class=\"ago\">now</span>");
+    } else {
+        http_page_put(page, " UTC</time> <span class=\"ago\">%s%s%s</span>", past ? "" : "in ",
+                      distance, past ? " ago" : "");
+    }
 }
 
 /* ---- badges, texts ---- */

@@ -114,3 +114,20 @@ def test_the_overview_has_the_due_time_of_a_run_that_is_due_later(start):
     bot.wait_log(msg="retry", delivery=bot.deliver("trouble", trouble("fail")))
     snek.wait_until(lambda: console.json("/overview")["oldest_due"], "the count")
     assert re.search(r"queued run, by its due time \S+ \S+ UTC in ", words_of(console.get()))
+
+
+def test_a_plugin_leads_to_its_runs_though_none_of_them_failed(start):
+    bot, console = start("ping")
+    guid = bot.deliver("issue_comment", snek.payload("issue_comment.created", {"comment.body": "Hi"}))
+    bot.wait_log(msg="skipped", delivery=guid)
+    page = console.get("/plugins")
+    assert "No run waits or failed. All its runs" in words_of(page)
+    assert '<a href="/console/deliveries?plugin=ping">All its runs</a>' in page.text
+    assert "nothing matched: why?" in words_of(console.get("/deliveries?plugin=ping"))
+
+
+def test_an_overview_without_deliveries_has_no_bar_to_measure(start):
+    _, console = start("ping")
+    page = words_of(console.get())
+    assert "No delivery came in the last 24 hours." in page and "in a bar" not in page
+    assert page.index("The oldest") < page.index("Over time") < page.index("The last deliveries")

@@ -194,11 +194,15 @@ static int32_t read_head(struct run *run, struct snek_commit *commit) {
 
 /* Compares without white space, of which GitHub removes some. */
 static bool is_same_message(const char *one, const char *other) {
-    do {
+    for (;;) {
         one += strspn(one, " \t\r\n");
         other += strspn(other, " \t\r\n");
-    } while (*one && *one++ == *other++);
-    return !*one && !*other;
+        if (!*one || *one != *other) {
+            return *one == *other;
+        }
+        one++;
+        other++;
+    }
 }
 
 /* 0 and the commit's hash in `*oid`, NULL when the branch does not have it; or a negative error. */

@@ -41,13 +41,13 @@ def mutations(fake):
             if "createCommitOnBranch" in entry["body"]["query"]]
 
 
-def push(fake):
+def push(fake, message="Something else"):
     """Somebody pushes a commit to the branch of the pull request."""
     state = fake.state
     [repository] = [one for one in state["repositories"]
                     if one["full_name"] == "sneks-united/terrarium"]
     [item] = [one for one in repository["issues"] if one["number"] == 22]
-    repository.setdefault("commits", []).append({"sha": "f" * 40, "message": "Something else",
+    repository.setdefault("commits", []).append({"sha": "f" * 40, "message": message,
                                   "author": {"name": "viper-vik", "email": "v@example.org",
                                              "date": "2026-01-01T00:00:00Z", "login": "viper-vik"},
                                   "parents": [item["head"]["sha"]]})
@@ -89,15 +89,17 @@ def test_a_lost_commit_that_arrives_after_the_look_is_the_commit(fake, host):
     assert len(mutations(fake)) == 2
 
 
-def test_a_commit_that_never_arrived_on_a_branch_that_moved_ends_the_run(fake, host):
+@pytest.mark.parametrize("message", ["Something else", "Formax", "Forma", "Format it"])
+def test_a_commit_that_never_arrived_on_a_branch_that_moved_ends_the_run(fake, host, message):
+    """Another commit stands on the expected head now, perhaps with almost the same message."""
     fake.fail(**GRAPHQL, drop=True, delay_ms=600000, times=1)
     delivery = opened(fake, host)
     snek.wait_until(lambda: mutations(fake), "the request")
-    push(fake)
+    push(fake, message)
     fake.release()
     line = host.wait_log(msg="rejected", delivery=delivery)
     assert "any more, so nothing was committed" in line["reason"], line
-    assert messages(fake) == ["Something else"]
+    assert messages(fake) == [message]
     assert len(mutations(fake)) == 2
 
 

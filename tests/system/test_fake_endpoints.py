@@ -92,6 +92,10 @@ def test_the_latest_check_run_of_a_name_counts(ask):
     ({"name": "x", "head_sha": SHA, "output": {"title": "T"}}, "output"),
     ({"name": "x", "head_sha": SHA, "output": {"title": "T", "summary": "S", "annotations": [
         annotation(line) for line in range(51)]}}, "annotations"),
+    ({"name": "x", "head_sha": SHA, "output": {"title": "T", "summary": "S", "annotations": [
+        {**annotation(1), "annotation_level": "error"}]}}, "annotations"),
+    ({"name": "x", "head_sha": SHA, "output": {"title": "T", "summary": "S", "annotations": [
+        {"path": "a", "start_line": 1, "end_line": 1, "annotation_level": "notice"}]}}, "annotations"),
     ({"name": "x", "head_sha": SHA, "actions": [{"label": "x" * 21, "description": "d",
                                                  "identifier": "i"}]}, "actions"),
 ])

@@ -35,6 +35,10 @@ MADE = [
     ("discussion.created", {"number": 31}), ("discussion.created", {"number": 40, "title": "New"}),
     ("discussion.edited", {"number": 31, "body": "Other"}), ("discussion.closed", {"number": 31}),
     ("discussion.reopened", {"number": 31}), ("discussion.deleted", {"number": 31}),
+    ("pull_request.opened", {"pull": 22}), ("pull_request.synchronize", {"pull": 22}),
+    ("pull_request.labeled", {"pull": 22, "label": "bug"}),
+    ("pull_request.unlabeled", {"pull": 22, "label": "bug"}),
+    ("pull_request.closed", {"pull": 22}), ("pull_request.reopened", {"pull": 22}),
     ("pull_request_review.submitted", {"pull": 22, "state": "approved", "by": "python-petra"}),
     ("pull_request_review.edited", {"pull": 22, "body": "Well"}),
     ("pull_request_review.dismissed", {"pull": 22}),
@@ -82,6 +86,16 @@ def test_what_an_event_says_is_in_the_state(fake):
     assert made(fake, "status", pull=22, state="error")["sha"] == push["after"]
     assert made(fake, "installation.suspend")["installation"]["suspended_at"]
     assert fake.state["installations"][0]["suspended"] is True
+    pushed = made(fake, "pull_request.synchronize", pull=22)
+    assert (pushed["before"], pushed["number"]) == (push["after"], 22)
+    assert terrarium(fake)["issues"][2]["head"]["sha"] == pushed["after"] != pushed["before"]
+    assert pushed["pull_request"]["head"]["sha"] == pushed["after"]
+    labels = made(fake, "pull_request.labeled", pull=22, label="bug")["pull_request"]["labels"]
+    assert [one["name"] for one in labels] == terrarium(fake)["issues"][2]["labels"] == ["bug"]
+    assert made(fake, "pull_request.unlabeled", pull=22, label="bug")["label"]["name"] == "bug"
+    assert terrarium(fake)["issues"][2]["labels"] == []
+    assert made(fake, "pull_request.closed", pull=22)["pull_request"]["state"] == "closed"
+    assert made(fake, "pull_request.reopened", pull=22)["pull_request"]["state"] == "open"
     review = made(fake, "pull_request_review.submitted", pull=22, state="approved")["review"]
     [kept] = terrarium(fake)["issues"][2]["reviews"]
     assert (review["id"], review["state"], kept["state"]) == (kept["id"], "approved", "APPROVED")
@@ -102,6 +116,9 @@ def test_what_an_event_says_is_in_the_state(fake):
     ("check_suite.completed", {"pull": 22}, "needs a conclusion"),
     ("merge_group.destroyed", {}, "with needs pull"),
     ("merge_group.destroyed", {"pull": 12}, "pull: there is no pull request 12"),
+    ("pull_request.synchronize", {}, "with needs pull"),
+    ("pull_request.synchronize", {"pull": 21}, "pull: the pull request is closed"),
+    ("pull_request.labeled", {"pull": 22}, "with needs the label"),
     ("discussion.created", {}, "with needs the number of the discussion"),
     ("push", {"by": "nobody"}, "by: GitHub has no user nobody"),
     ("push", {"repository": "o/none"}, "repository: GitHub has no repository o/none"),

@@ -286,7 +286,8 @@ def test_a_scenario_that_is_wrong_is_rejected_with_its_line(play, text, said):
 
 
 @pytest.mark.parametrize("step,said", [
-    ("deliver = 'pull_request.closed'", "there is no bundled payload pull_request.closed"),
+    ("deliver = 'issues.closed'", "there is no bundled payload issues.closed"),
+    ("deliver = 'pull_request.synchronize'", "with needs pull, the number of a pull request"),
     ("deliver = 'mine.json'", "mine.json"),
     ("deliver = 'ping'\nchange = { 'a.b' = 1 }", "there is no a"),
     ("comment = 'x'\nby = 'nobody-here'", "GitHub has no user nobody-here"),

@@ -160,6 +160,35 @@ static bool actions_are_sound(struct http_exchange *exchange, const json_t *acti
     return true;
 }
 
+static bool annotation_is_sound(const json_t *one) {
+    static const char *const levels[] = {"notice", "warning", "failure"};
+    const char *path = text_of(one, "path"), *message = text_of(one, "message"),
+               *level = text_of(one, "annotation_level");
+    bool known = false;
+    for (size_t i = 0; level && i < sizeof levels / sizeof *levels; i++) {
+        known = known || strcmp(level, levels[i]) == 0;
+    }
+    return known && path && *path && message && *message &&
+           json_is_integer(json_object_get(one, "start_line")) &&
+           json_is_integer(json_object_get(one, "end_line"));
+}
+
+static bool annotations_are_sound(struct http_exchange *exchange, const json_t *annotations) {
+    size_t i;
+    json_t *one;
+    if (json_array_size(annotations) > ANNOTATIONS_MAX) {
+        return reject(exchange, "annotations", "there are at most 50 annotations in a request");
+    }
+    json_array_foreach(annotations, i, one) {
+        if (!annotation_is_sound(one)) {
+            return reject(exchange, "annotations",
+                          "an annotation has a path, a start_line, an end_line, an "
+                          "annotation_level (notice, warning or failure) and a message");
+        }
+    }
+    return true;
+}
+
 static bool body_is_sound(struct http_exchange *exchange, const json_t *body, bool with_title) {
     const char *status = text_of(body, "status");
     const json_t *output = json_object_get(body, "output");
@@ -169,8 +198,8 @@ static bool body_is_sound(struct http_exchange *exchange, const json_t *body, bo
     if (output && (!text_of(output, "summary") || (with_title && !text_of(output, "title")))) {
         return reject(exchange, "output", "output has a title and a summary");
     }
-    if (json_array_size(json_object_get(output, "annotations")) > ANNOTATIONS_MAX) {
-        return reject(exchange, "annotations", "there are at most 50 annotations in a request");
+    if (!annotations_are_sound(exchange, json_object_get(output, "annotations"))) {
+        return false;
     }
     return actions_are_sound(exchange, json_object_get(body, "actions"));
 }

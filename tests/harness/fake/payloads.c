@@ -6,6 +6,7 @@
 #include "fake/branches.h"
 #include "fake/checks.h"
 #include "fake/fields.h"
+#include "fake/items.h"
 #include "fake/node_ids.h"
 #include "fake/payload_values.h"
 #include "fake/shapes.h"
@@ -319,6 +320,65 @@ static int fill_review(struct payload_build *build) {
     return 0;
 }
 
+/* ---- pull requests ---- */
+
+/* The label comes to the pull request, or goes. */
+static int change_label(struct payload_build *build, json_t *pull) {
+    const char *label = text_of(build->values, "label");
+    json_t *names = json_object_get(pull, "labels");
+    if (!label) {
+        return error_set(build->err, "with needs the label");
+    }
+    if (strcmp(build->action, "labeled") == 0) {
+        names_add(names, label);
+    } else if (names_find(names, label) != SIZE_MAX) {
+        json_array_remove(names, names_find(names, label));
+    }
+    struct fake *fake = build->exchange->fake;
+    state_fill_repository(fake, build->exchange->repository);
+    json_object_set_new(build->payload, "label",
+                        shape_label(fake, build->exchange->repository, label));
+    return 0;
+}
+
+/* Somebody pushes a commit to the head branch. */
+static int push_to(struct payload_build *build, json_t *pull) {
+    json_t *repository = build->exchange->repository, *head = json_object_get(pull, "head");
+    if (!branch_head(repository, text_of(head, "ref"))) {
+        return error_set(build->err, "pull: the pull request is closed, and its branch is gone");
+    }
+    json_object_set(build->payload, "before", json_object_get(head, "sha"));
+    const json_t *commit = branch_commit(build->exchange->fake, repository, text_of(head, "ref"),
+                                         "Change a file", build->by);
+    json_object_set(build->payload, "after", json_object_get(commit, "sha"));
+    return 0;
+}
+
+static int fill_pull_request(struct payload_build *build) {
+    struct fake *fake = build->exchange->fake;
+    json_t *pull = payload_pull(build);
+    const char *action = build->action;
+    int result = 0;
+    if (!pull) {
+        return -1;
+    }
+    if (strcmp(action, "labeled") == 0 || strcmp(action, "unlabeled") == 0) {
+        result = change_label(build, pull);
+    } else if (strcmp(action, "synchronize") == 0) {
+        result = push_to(build, pull);
+    } else {
+        bool closes = strcmp(action, "closed") == 0;
+        json_object_set_new(pull, "state", json_string(closes ? "closed" : "open"));
+        json_object_set_new(pull, "closed_at", closes ? fake_now(fake) : json_null());
+    }
+    if (result == 0) {
+        json_object_set(build->payload, "number", json_object_get(pull, "number"));
+        json_object_set_new(build->payload, "pull_request",
+                            shape_pull(fake, build->exchange->repository, pull));
+    }
+    return result;
+}
+
 /* ---- all ---- */
 
 static const struct payload_event {
@@ -337,6 +397,8 @@ static const struct payload_event {
      fill_installation},
     {"discussion", "created edited deleted closed reopened", "number title body category",
      fill_discussion},
+    {"pull_request", "opened synchronize reopened closed labeled unlabeled", "pull label",
+     fill_pull_request},
     {"pull_request_review", "submitted edited dismissed", "pull id state body", fill_review}};
 
 /* Is the word one of those, which spaces separate? */

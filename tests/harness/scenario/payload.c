@@ -55,10 +55,12 @@ static json_t *load(const struct environment *environment, const char *name, str
     if (!payload && !own && access(path, R_OK) != 0) {
         list_bundled(environment->options->payloads, bundled, sizeof bundled);
         payload_list_events(made, sizeof made);
-        error_set(err,
-                  "there is no bundled payload %s (a file of yours ends with .json); "
-                  "there are %s; and the harness makes those of %s",
-                  name, bundled, made);
+        error_set(
+            err,
+            "there is no bundled payload %s: change the action of another one, as in change = "
+            "{ action = \"edited\" }, or name a file of yours, which ends with .json; there are "
+            "%s; and the harness makes those of %s",
+            name, bundled, made);
     } else if (!payload) {
         error_set(err, "%s:%d: %s", path, problem.line, problem.text);
     }

@@ -63,6 +63,21 @@ def usage_of(pids):
     return seconds, written
 
 
+def nice_of(stat):
+    return int(stat.rpartition(")")[2].split()[16])
+
+
+def yielding_seconds(pids):
+    """Processor seconds of the threads that have a lower priority than their process: the console's."""
+    nanoseconds = 0
+    for pid in pids:
+        for thread in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+            stat = read_proc(pid, f"task/{thread.name}/stat")
+            if stat and nice_of(stat) > nice_of(read_proc(pid, "stat")):
+                nanoseconds += int(read_proc(pid, f"task/{thread.name}/schedstat").split()[0])
+    return nanoseconds / 1e9
+
+
 def memory_of(pids):
     """MiB: the sum of the resident sets, and of the proportional ones (shared pages divided)."""
     rss = pss = 0
@@ -346,8 +361,11 @@ def load_beside(server, arguments, pause):
                                    CONSOLE_TOKEN, str(pause)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   text=True)
     seconds, _ = usage_of(server.pids())
+    console, began = yielding_seconds(server.pids()), time.monotonic()
     figures = load("beside a console", server.port, arguments)
     later, _ = usage_of(server.pids())
+    figures["console_percent"] = \
+        (yielding_seconds(server.pids()) - console) / (time.monotonic() - began) * 100
     figures["cpu_s_per_1000"] = (later - seconds) / max(figures["sent"], 1) * 1000
     shown = json.loads(viewer.communicate()[0]) if viewer else {"pages": 0, "mean_ms": 0, "longest_ms": 0}
     return {**figures, **shown}
@@ -383,7 +401,7 @@ def beside(postgres):
 def print_beside(title, rounds):
     """A ratio is the median of the ratios of the rounds, each to the round without a console beside it."""
     print(f"\n### {title}, beside a console\n\n| | a second | p50 ms | p99 ms | CPU s / 1,000 | ratio a second "
-          "| ratio p50 | ratio CPU | pages | ms a page |\n" + "|---" * 10 + "|")
+          "| ratio p50 | ratio CPU | console's CPU % | pages | ms a page |\n" + "|---" * 11 + "|")
     for name, found in rounds.items():
         base = next(iter(rounds.values()))
         keys = ("per_second", "p50_ms", "cpu_s_per_1000")
@@ -392,7 +410,8 @@ def print_beside(title, rounds):
         cells = [format(statistics.median(one[key] for one in found), form) for key, form in
                  (("per_second", ",.0f"), ("p50_ms", ".2f"), ("p99_ms", ".1f"), ("cpu_s_per_1000", ".3f"))]
         cells += [f"{ratio:.2f}" for ratio in ratios]
-        cells += [format(statistics.median(one[key] for one in found), ".0f") for key in ("pages", "mean_ms")]
+        cells += [format(statistics.median(one[key] for one in found), form) for key, form in
+                  (("console_percent", ".1f"), ("pages", ".0f"), ("mean_ms", ".0f"))]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 

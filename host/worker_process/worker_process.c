@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #define READ_CHUNK 65536
@@ -30,6 +31,9 @@
 /* A worker that closed its socket gets so long to end by itself, because a dying one closes it
  * too, and its exit status then shows the cause. */
 #define CLOSED_GRACE_MS 1000
+
+/* Frames that one system call sends: those of many runs. */
+#define GATHERED_MAX 64
 
 /* Bytes on their way to the worker. */
 struct chunk {
@@ -157,18 +161,46 @@ static ssize_t send_first(struct worker_process *worker_process, const struct ch
     return sent;
 }
 
-static ssize_t send_some(struct worker_process *worker_process, const struct chunk *chunk) {
-    if (worker_process->load_fds[0] >= 0) {
-        return send_first(worker_process, chunk);
+/* As many chunks as one system call takes. */
+static ssize_t send_some(struct worker_process *worker_process) {
+    struct iovec parts[GATHERED_MAX];
+    struct msghdr message = {.msg_iov = parts};
+    struct chunk *chunk;
+    TAILQ_FOREACH(chunk, &worker_process->out, link) {
+        if (message.msg_iovlen == GATHERED_MAX) {
+            break;
+        }
+        parts[message.msg_iovlen++] = (struct iovec){.iov_base = chunk->data + chunk->sent,
+                                                     .iov_len = chunk->bytes - chunk->sent};
     }
-    return send(worker_process->socket.fd, chunk->data + chunk->sent, chunk->bytes - chunk->sent,
-                MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(worker_process->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void remove_chunk(struct worker_process *worker_process, struct chunk *chunk) {
+    assert(worker_process->waiting_bytes >= chunk->counted);
+    TAILQ_REMOVE(&worker_process->out, chunk, link);
+    worker_process->waiting_bytes -= chunk->counted;
+    worker_process->waiting_payload_bytes -= chunk->payload ? chunk->bytes : 0;
+    chunk_free(chunk);
+}
+
+static void on_sent(struct worker_process *worker_process, size_t bytes) {
+    struct chunk *chunk;
+    while ((chunk = TAILQ_FIRST(&worker_process->out)) && chunk->bytes - chunk->sent <= bytes) {
+        bytes -= chunk->bytes - chunk->sent;
+        remove_chunk(worker_process, chunk);
+    }
+    assert(chunk || bytes == 0);
+    if (chunk) {
+        chunk->sent += bytes;
+    }
 }
 
 static void send_waiting(struct worker_process *worker_process) {
     struct chunk *chunk;
     while ((chunk = TAILQ_FIRST(&worker_process->out)) && worker_process->socket.fd >= 0) {
-        ssize_t sent = send_some(worker_process, chunk);
+        bool is_first = worker_process->load_fds[0] >= 0;
+        ssize_t sent = is_first ? send_first(worker_process, chunk) : send_some(worker_process);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
@@ -176,14 +208,7 @@ static void send_waiting(struct worker_process *worker_process) {
             on_send_error(worker_process);
             return;
         }
-        chunk->sent += (size_t)sent;
-        if (chunk->sent == chunk->bytes) {
-            assert(worker_process->waiting_bytes >= chunk->counted);
-            TAILQ_REMOVE(&worker_process->out, chunk, link);
-            worker_process->waiting_bytes -= chunk->counted;
-            worker_process->waiting_payload_bytes -= chunk->payload ? chunk->bytes : 0;
-            chunk_free(chunk);
-        }
+        on_sent(worker_process, (size_t)sent);
     }
     watch_output(worker_process, false);
 }
@@ -207,7 +232,7 @@ static void queue_chunk(struct worker_process *worker_process, struct chunk what
     TAILQ_INSERT_TAIL(&worker_process->out, chunk, link);
 }
 
-static void send_buffer(struct worker_process *worker_process, struct frame_writer *writer) {
+static void queue_buffer(struct worker_process *worker_process, struct frame_writer *writer) {
     struct buffer *buffer = writer->buffer;
     if (frame_end(writer) < 0) {
         worker_process_kill(worker_process, "was ended: a frame for it was too large");
@@ -216,6 +241,10 @@ static void send_buffer(struct worker_process *worker_process, struct frame_writ
     size_t bytes = buffer->bytes;
     queue_chunk(worker_process,
                 (struct chunk){.bytes = bytes, .counted = bytes, .data = buffer_steal(buffer)});
+}
+
+static void send_buffer(struct worker_process *worker_process, struct frame_writer *writer) {
+    queue_buffer(worker_process, writer);
     send_waiting(worker_process);
 }
 
@@ -246,7 +275,7 @@ static void send_delivery(struct worker_process *worker_process, enum frame_kind
     struct payload *payload = run->payload;
     /* This saves a copy of up to 25 MiB. */
     frame_put_bytes_apart(&writer, payload->bytes);
-    send_buffer(worker_process, &writer);
+    queue_buffer(worker_process, &writer);
     queue_chunk(worker_process,
                 (struct chunk){.data = payload->data, .bytes = payload->bytes, .payload = payload});
     run->payload = NULL;

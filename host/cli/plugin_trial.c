@@ -147,7 +147,7 @@ static bool on_log(void *context, uint64_t run, enum log_level level, struct fra
 }
 
 static void on_result(void *context, uint64_t run, int64_t result, int64_t delay_ms,
-                      struct frame_text reason) {
+                      struct frame_text reason, struct frame_text paths) {
     struct trial *trial = context;
     if (is_expected(trial, run)) {
         trial->handled = true;

@@ -406,10 +406,11 @@ static bool on_timer(void *context, uint64_t handle, int64_t delay_ms, struct fr
 }
 
 static void on_result(void *context, uint64_t handle, int64_t result, int64_t delay_ms,
-                      struct frame_text reason) {
+                      struct frame_text reason, struct frame_text paths) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, handle);
     if (run) {
+        run_log_paths(run, paths);
         restart_reset(&plugin->restart);
         usage_watch_note_result(&plugin->usage);
         run_result(run, result, delay_ms, reason);

@@ -38,6 +38,13 @@ void run_log_fields(const struct run *run, enum log_level level, const char *mes
     log_write(level, message, all);
 }
 
+void run_log_paths(const struct run *run, struct frame_text paths) {
+    if (paths.bytes > 0) {
+        run_log(run, SNEK_LEVEL_DEBUG, "payload_read", LOG_TEXT("event", run->data.event),
+                LOG_BYTES("paths", paths.data, paths.bytes));
+    }
+}
+
 /* ---- the table and the groups ---- */
 
 void run_table_init(struct run_table *table, const struct run_table_options *options) {

@@ -266,5 +266,7 @@ void run_log_fields(const struct run *run, enum log_level level, const char *mes
 #define run_log(run, level, message, ...)                                                          \
     run_log_fields((run), (level), (message),                                                      \
                    (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
+/* The paths of the payload that the run read, at level debug. */
+void run_log_paths(const struct run *run, struct frame_text paths);
 
 #endif

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 12
+#define FRAME_PROTOCOL 13
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -33,6 +33,8 @@
 #define FRAME_NAME_MAX 100
 /* The reason of a result or a rejection, or the text of a log line. */
 #define FRAME_REASON_MAX 1000
+/* The paths of a payload that a plugin read, in FRAME_RESULT. */
+#define FRAME_PATHS_MAX 8000
 /* The URL, and all headers together, of FRAME_HTTP_CALL. */
 #define FRAME_URL_MAX 8192
 #define FRAME_HEADERS_MAX 8192
@@ -110,7 +112,9 @@ enum frame_kind {
      * delivery (JSON). Within a run; there is no response. */
     FRAME_TIMER,
     /* Number result (enum snek_result or negative enum snek_error), number delay ms (of
-     * SNEK_RETRY and SNEK_WAIT), text reason. Ends the run. */
+     * SNEK_RETRY and SNEK_WAIT), text reason, text the paths of the payload that the plugin's
+     * filters and handlers read, separated by spaces; that of a filter begins with "@" ("" unless
+     * the log level is debug). Ends the run. */
     FRAME_RESULT,
     /* No field. Once, after DESCRIBED, when create() has succeeded: runs may come. */
     FRAME_READY,

@@ -230,10 +230,29 @@ static bool call_check_action(struct run *run, const struct snek_check_action *a
     return call_handler(run, action->handler, outcome);
 }
 
+/* The paths of all filters for this event, though the first that does not match ends the others. */
+static void note_filters(struct run *run, const struct snek_plugin *plugin) {
+    for (uint32_t i = 0; i < plugin->subscriptions_count; i++) {
+        const struct snek_subscription *subscription = &plugin->subscriptions[i];
+        bool is_for_it = strcmp(subscription->event, run_event(run)) == 0;
+        for (size_t k = 0; is_for_it && k < SNEK_SUBSCRIPTION_FILTERS_MAX; k++) {
+            run_note_read(run, true, subscription->filters[k].path);
+        }
+    }
+    /* These are for two events, so the path may be of either. */
+    bool of_checks = strncmp(run_event(run), "check_", 6) == 0;
+    for (uint32_t i = 0; of_checks && i < plugin->check_actions_count; i++) {
+        for (size_t k = 0; k < SNEK_SUBSCRIPTION_FILTERS_MAX; k++) {
+            run_note_read(run, false, plugin->check_actions[i].filters[k].path);
+        }
+    }
+}
+
 int32_t invoke_handlers(struct run *run) {
     const struct snek_plugin *plugin = worker_plugin(run_worker(run));
     struct outcome outcome = {.result = SNEK_SKIPPED, .reason.text = "nothing matched"};
     bool own = matching_is_own(run), goes_on = true;
+    note_filters(run, plugin);
     if (settings_check_wants(run)) {
         /* First, so that a pull request that fixes the file is checked though the handlers reject
          * the file that it fixes. */

@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "base/text.h"
 #include "worker/found_values.h"
+#include "worker/read_paths.h"
 #include "worker/roles.h"
 #include "worker/worker.h"
 
@@ -42,6 +43,7 @@ struct run {
     struct arena arena;
     /* Of the payload. */
     struct found_values found;
+    struct read_paths read_paths;
 
     /* Guards the members below. */
     pthread_mutex_t lock;
@@ -103,6 +105,7 @@ int run_new(struct worker *worker, uint64_t handle, char *body, size_t body_byte
     made->frame = body;
     arena_init(&made->arena, RUN_TEXTS_MAX);
     found_values_init(&made->found, RUN_TEXTS_MAX);
+    read_paths_init(&made->read_paths, worker_logs(worker, SNEK_LEVEL_DEBUG));
     pthread_mutex_init(&made->lock, NULL);
     TAILQ_INIT(&made->resources);
     role_facts_init(&made->role_facts);
@@ -122,6 +125,7 @@ void run_free(struct run *run) {
     }
     arena_finish(&run->arena);
     found_values_finish(&run->found);
+    read_paths_finish(&run->read_paths);
     role_facts_finish(&run->role_facts);
     pthread_mutex_destroy(&run->lock);
     free(run->frame);
@@ -184,6 +188,14 @@ struct snek_text run_payload(const struct run *run) {
 
 uint32_t run_find(struct run *run, const char *path, struct snek_value *value) {
     return found_values_find(&run->found, run->payload.data, run->payload.bytes, path, value);
+}
+
+void run_note_read(struct run *run, bool is_filter, const char *path) {
+    read_paths_add(&run->read_paths, is_filter, path);
+}
+
+char *run_steal_read_paths(struct run *run) {
+    return read_paths_steal(&run->read_paths);
 }
 
 const char *run_find_text(struct run *run, const char *path) {

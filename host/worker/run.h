@@ -55,6 +55,11 @@ int64_t run_received_ms(const struct run *run);
 struct snek_text run_payload(const struct run *run);
 /* Works like the event service's find(); texts live as long as the run. */
 uint32_t run_find(struct run *run, const char *path, struct snek_value *value);
+/* A handler, or a filter of the plugin, reads the path of the payload. */
+void run_note_read(struct run *run, bool is_filter, const char *path);
+/* Those paths, as FRAME_RESULT has them, the caller's; NULL when there are none, or nobody wants
+ * them. */
+char *run_steal_read_paths(struct run *run);
 /* The string at `path` of the payload; NULL when there is none, or a NUL that would cut it. */
 const char *run_find_text(struct run *run, const char *path);
 /* The integer at `path` of the payload; 0 when there is none. */

@@ -57,13 +57,14 @@ struct run_pool *run_pool_new(struct worker *worker, uint64_t concurrency) {
 }
 
 static void send_result(struct worker *worker, uint64_t handle, int32_t result, int64_t delay_ms,
-                        const char *reason) {
+                        const char *reason, const char *paths) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct frame_writer writer;
     frame_begin(&writer, &buffer, FRAME_RESULT, handle, 0);
     frame_put_number(&writer, (uint64_t)(int64_t)result);
     frame_put_number(&writer, (uint64_t)delay_ms);
     frame_put_text(&writer, reason);
+    frame_put_text(&writer, paths ? paths : "");
     if (frame_end(&writer) < 0) {
         /* Without its result the host would wait for the run until its deadline. When the worker
          * ends, the host retries the run. */
@@ -117,8 +118,9 @@ static void *thread_main(void *context) {
         free(task);
         struct reason reason = *run_reason(run);
         uint64_t handle = run_handle(run);
+        AUTO_FREE char *paths = run_steal_read_paths(run);
         run_free(run);
-        send_result(pool->worker, handle, result, reason.delay_ms, reason.text);
+        send_result(pool->worker, handle, result, reason.delay_ms, reason.text, paths);
         finish_ending(pool);
     }
     return NULL;
@@ -171,7 +173,7 @@ static int enqueue(struct run_pool *pool, struct task *task) {
 }
 
 static int no_memory(const struct run_pool *pool, uint64_t handle) {
-    send_result(pool->worker, handle, SNEK_E_FAILED, 0, memory_limit_sentence());
+    send_result(pool->worker, handle, SNEK_E_FAILED, 0, memory_limit_sentence(), NULL);
     return 0;
 }
 

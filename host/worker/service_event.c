@@ -29,7 +29,11 @@ static struct snek_text event_payload(struct snek_run *shown) {
 }
 
 static uint32_t event_find(struct snek_run *shown, const char *path, struct snek_value *value) {
-    return shown ? run_find(run_of(shown), path, value) : value_find(NULL, "", 0, NULL, value);
+    if (!shown) {
+        return value_find(NULL, "", 0, NULL, value);
+    }
+    run_note_read(run_of(shown), false, path);
+    return run_find(run_of(shown), path, value);
 }
 
 const struct snek_event_service service_event = {

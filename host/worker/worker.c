@@ -74,6 +74,10 @@ void worker_configure(struct worker *worker, struct plugin_config *config,
     worker->least_level = least_level;
 }
 
+bool worker_logs(const struct worker *worker, enum log_level level) {
+    return level >= worker->least_level;
+}
+
 struct plugin_config *worker_config(struct worker *worker) {
     assert(worker->config);
     return worker->config;
@@ -95,7 +99,7 @@ void worker_log(struct worker *worker, uint64_t run, enum log_level level, const
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct frame_writer writer;
     char line[FRAME_REASON_MAX + 1];
-    if (level < worker->least_level) {
+    if (!worker_logs(worker, level)) {
         return;
     }
     text_repair(line, sizeof line, text, strnlen(text, sizeof line));

@@ -42,6 +42,8 @@ struct calls *worker_calls(struct worker *worker);
 /* Both are set once, before the plugin's first instruction runs. `config` is taken over. */
 void worker_configure(struct worker *worker, struct plugin_config *config,
                       enum log_level least_level);
+/* Does the host's log have lines of this level? */
+bool worker_logs(const struct worker *worker, enum log_level level);
 struct plugin_config *worker_config(struct worker *worker);
 
 /* The main thread fills in the descriptor and the state before the first run. */

@@ -107,10 +107,11 @@ static int parse_result(const struct run_frames *frames, const struct frame_head
     int64_t result = (int64_t)frame_get_number(reader);
     int64_t delay_ms = (int64_t)frame_get_number(reader);
     struct frame_text reason = frame_get_text(reader, FRAME_REASON_MAX);
+    struct frame_text paths = frame_get_text(reader, FRAME_PATHS_MAX);
     if (!frames->handlers->on_result || frame_read_end(reader) < 0) {
         return -1;
     }
-    frames->handlers->on_result(frames->context, head->run, result, delay_ms, reason);
+    frames->handlers->on_result(frames->context, head->run, result, delay_ms, reason, paths);
     return 0;
 }
 

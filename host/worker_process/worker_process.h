@@ -72,8 +72,9 @@ struct worker_process_handlers {
     /* A run sets a timer, or cancels it (`payload` is empty then). False: it has set too many. */
     bool (*on_timer)(void *context, uint64_t run, int64_t delay_ms, struct frame_text key,
                      struct frame_text payload);
+    /* `paths` of the payload were read. */
     void (*on_result)(void *context, uint64_t run, int64_t result, int64_t delay_ms,
-                      struct frame_text reason);
+                      struct frame_text reason, struct frame_text paths);
     /* The response to worker_process_send_explain(). The handler owns `items`: free(). False: there
      * was no such question. */
     bool (*on_explained)(void *context, uint64_t question, struct explained *items, size_t n_items);

@@ -261,8 +261,8 @@ static int32_t send_forged_frame(struct snek_run *run) {
     static const struct {
         struct frame_head head;
         uint64_t result, delay_ms;
-        uint32_t text_bytes;
-    } __attribute__((packed)) forged = {{20, FRAME_RESULT, 999999, 0}, 0, 0, 0};
+        uint32_t reason_bytes, paths_bytes;
+    } __attribute__((packed)) forged = {{24, FRAME_RESULT, 999999, 0}, 0, 0, 0, 0};
     (void)!write(HOST_SOCKET, &forged, sizeof forged);
     return ignore_sigterm(run);
 }

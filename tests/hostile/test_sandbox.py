@@ -164,7 +164,7 @@ def http_call(run):
     (http_call(NO_SUCH_RUN), "named a run that it does not have"),
     (frame("STORE_CALL", 0, 0, b"set", b"entry", b"", run=NO_SUCH_RUN, request=1),
      "named a run that it does not have"),
-    (frame("RESULT", 0, 0, b"", run=NO_SUCH_RUN), "named a run that it does not have"),
+    (frame("RESULT", 0, 0, b"", b"", run=NO_SUCH_RUN), "named a run that it does not have"),
     (frame("SANDBOX", 2, b""), "malformed frame"),
     (frame("DESCRIBED", 1), "malformed frame"),
     (frame("READY"), "malformed frame"),

@@ -322,6 +322,7 @@ void expect_result(struct worker_host *host, uint64_t run, int64_t result, const
     int64_t got = received_number(&received);
     received_number(&received);
     const char *why = received_text(&received);
+    received_text(&received);
     if (got != result) {
         print_message("# the reason: %s\n", why);
     }

@@ -25,6 +25,8 @@ struct environment_options {
     /* The folder of all environments. It has app.pem. */
     const char *root;
     int64_t timeout_ms;
+    /* Borrowed. */
+    struct warnings *warnings;
     /* What comes in a step without expectations becomes its expectations. */
     bool record;
 };

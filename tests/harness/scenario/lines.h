@@ -10,7 +10,7 @@
 
 /* Bytes of one log, and of one field's value. Longer values are cut. */
 #define LINES_MAX (64u << 20)
-#define FIELD_MAX 1024
+#define FIELD_MAX 8192
 
 struct lines {
     /* Ours; -1: it is not open. */

@@ -3,6 +3,7 @@
 #include "scenario/payload.h"
 
 #include "scenario/tree.h"
+#include "scenario/warnings.h"
 
 #include "fake/payloads.h"
 
@@ -40,10 +41,14 @@ static void list_bundled(const char *folder, char *out, size_t bytes) {
     }
 }
 
+static bool is_own_file(const char *name) {
+    size_t bytes = strlen(name);
+    return strchr(name, '/') || (bytes > 5 && strcmp(name + bytes - 5, ".json") == 0);
+}
+
 static json_t *load(const struct environment *environment, const char *name, struct error *err) {
     char path[PATH_MAX], bundled[800], made[300];
-    size_t bytes = strlen(name);
-    bool own = strchr(name, '/') || (bytes > 5 && strcmp(name + bytes - 5, ".json") == 0);
+    bool own = is_own_file(name);
     if (own) {
         snprintf(path, sizeof path, "%s%s%s", *name == '/' ? "" : environment->scenario->directory,
                  *name == '/' ? "" : "/", name);
@@ -263,6 +268,28 @@ static int set_each(json_t *payload, const json_t *paths, json_t *value, struct 
     return 0;
 }
 
+/* A file of the author's has paths of his own; another payload those that the step changes. */
+static void warn_of_paths(const struct environment *environment, const json_t *step,
+                          const char *event, const json_t *payload) {
+    static const char *const lists[] = {"null", "remove"};
+    struct warnings *warnings = environment->options->warnings;
+    const char *name = text(step, "deliver"), *key;
+    json_t *value;
+    size_t i;
+    if (name && is_own_file(name)) {
+        warnings_check_payload(warnings, event, "", payload);
+        return;
+    }
+    json_object_foreach(json_object_get(step, "change"), key, value) {
+        warnings_check_payload(warnings, event, key, value);
+    }
+    for (size_t k = 0; k < 2; k++) {
+        json_array_foreach(json_object_get(step, lists[k]), i, value) {
+            warnings_check_payload(warnings, event, json_string_value(value), NULL);
+        }
+    }
+}
+
 int payload_make(struct environment *environment, const json_t *step, struct payload *payload,
                  struct error *err) {
     const char *name = text(step, "deliver"), *event = text(step, "event");
@@ -281,6 +308,7 @@ int payload_make(struct environment *environment, const json_t *step, struct pay
         json_decref(json);
         return -1;
     }
+    warn_of_paths(environment, step, payload->event, json);
     rewritten = tree_replace(json, API, environment->fake_url);
     payload->body = json_dumps(rewritten, JSON_COMPACT);
     payload->body_bytes = payload->body ? strlen(payload->body) : 0;

@@ -7,6 +7,7 @@
 #include "scenario/record.h"
 #include "scenario/request.h"
 #include "scenario/step_runner.h"
+#include "scenario/warnings.h"
 
 #include "base/install_path.h"
 
@@ -53,6 +54,7 @@ struct session {
     /* Borrowed; NULL: no file. */
     const char *junit_file;
     struct junit junit;
+    struct warnings warnings;
     /* 0: the option is not given. */
     int64_t timeout_ms;
     unsigned count, environments;
@@ -142,6 +144,12 @@ static int find_parts(struct session *session) {
     session->options.self = session->self;
     session->options.snekomatic = session->snekomatic;
     session->options.payloads = session->payloads;
+    session->options.warnings = &session->warnings;
+    struct error err;
+    if (warnings_init(&session->warnings, session->payloads, &err) < 0) {
+        fprintf(stderr, "snekomatic-test run: %s\n", err.text);
+        return EX_UNAVAILABLE;
+    }
     return -1;
 }
 
@@ -338,6 +346,7 @@ static void play(struct session *session, struct environment *environment) {
         name_step(step, i + 1, name, sizeof name);
         good = step_runner_perform(&runner, step, &differences);
         report(session, good, file, name);
+        warnings_check_log(&session->warnings, &environment->host_lines, runner.log_start);
         if (!good) {
             show_failure(session, &runner, &differences);
             break;
@@ -452,6 +461,7 @@ int scenario_run(int argc, char *argv[]) {
         nftw(session.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     }
     junit_finish(&session.junit);
+    warnings_finish(&session.warnings);
     free(session.self);
     free(session.snekomatic);
     free(session.payloads);

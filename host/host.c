@@ -26,6 +26,7 @@
 #include "telemetry/sentry.h"
 #include "telemetry/telemetry.h"
 #include "watchdog.h"
+#include "worker_process/wrapper.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,6 +44,8 @@
 #define CANCEL_GRACE_MS 500
 /* For destroy() of the plugins. */
 #define WORKERS_GRACE_MS 1000
+/* A worker under valgrind is slow, and valgrind looks for leaks at its end. */
+#define WORKERS_WRAPPED_GRACE_MS 60000
 /* For requests in progress. */
 #define RESPONSES_GRACE_MS 2000
 
@@ -458,6 +461,10 @@ static void step_until_idle(struct host *host, int64_t most_ms) {
     }
 }
 
+static int64_t workers_grace_ms(void) {
+    return wrapper_is_set() ? WORKERS_WRAPPED_GRACE_MS : WORKERS_GRACE_MS;
+}
+
 static void drain(struct host *host) {
     console_quiesce(host->console);
     ingest_quiesce(host->ingest);
@@ -473,7 +480,7 @@ static void drain(struct host *host) {
     dispatch_cancel(host->dispatch);
     step_until_idle(host, CANCEL_GRACE_MS);
     dispatch_requeue(host->dispatch);
-    int64_t deadline_ms = clock_monotonic_ms() + WORKERS_GRACE_MS;
+    int64_t deadline_ms = clock_monotonic_ms() + workers_grace_ms();
     while (!host->supervisor_gone && !dispatch_workers_gone(host->dispatch) &&
            clock_monotonic_ms() < deadline_ms) {
         loop_step(&host->loop, 50);

@@ -25,9 +25,9 @@ static_assert(SUPERVISOR_FD_LISTEN == SUPERVISOR_FD_MESSAGES + 1 &&
               "place_fds() places them in a row");
 
 /* Variables that must be in the environment at exec. Sanitizers and the libraries that tests
- * preload have names of their own. */
-static const char *const loader_patterns[] = {"LD_*", "GLIBC_TUNABLES", "MALLOC_*", "SNEK_*",
-                                              "*SAN_OPTIONS"};
+ * preload have names of their own. The host waits longer for workers that have a wrapper. */
+static const char *const loader_patterns[] = {
+    "LD_*", "GLIBC_TUNABLES", "MALLOC_*", "SNEK_*", "SNEKOMATIC_WORKER_WRAPPER", "*SAN_OPTIONS"};
 
 int start_open_standard_fds(struct error *err) {
     int fd;

@@ -88,7 +88,7 @@ static int spawn(const struct worker_spawn_options *options, int socket_fd, pid_
     errno = problem;
     if (problem != 0) {
         report_lack(err, "start it");
-        error_wrap(err, wrapped ? "%s of SNEKOMATIC_WORKER_WRAPPER" : "%s", program);
+        error_wrap(err, wrapped ? "%s of " WRAPPER_VARIABLE : "%s", program);
     }
     free(wrapper.text);
     return problem == 0 ? 0 : -1;

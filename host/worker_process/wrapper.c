@@ -6,7 +6,7 @@
 #include <string.h>
 
 size_t wrapper_read(struct wrapper *wrapper, const char *worker) {
-    const char *command = getenv("SNEKOMATIC_WORKER_WRAPPER");
+    const char *command = getenv(WRAPPER_VARIABLE);
     size_t n = 0;
     char *rest = NULL;
     *wrapper = (struct wrapper){.text = command ? strdup(command) : NULL};
@@ -19,4 +19,9 @@ size_t wrapper_read(struct wrapper *wrapper, const char *worker) {
     }
     wrapper->words[n] = (char *)worker;
     return n;
+}
+
+bool wrapper_is_set(void) {
+    const char *command = getenv(WRAPPER_VARIABLE);
+    return command && *command;
 }

@@ -4,8 +4,10 @@
 #ifndef SNEK_WORKER_PROCESS_WRAPPER_H
 #define SNEK_WORKER_PROCESS_WRAPPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#define WRAPPER_VARIABLE "SNEKOMATIC_WORKER_WRAPPER"
 #define WRAPPER_WORDS_MAX 32
 
 /* Spaces separate the words; there is no quoting. `text` is the caller's, and the words point into
@@ -18,5 +20,7 @@ struct wrapper {
 
 /* The number of words of the command; 0: there is none. The caller frees `text`. */
 size_t wrapper_read(struct wrapper *wrapper, const char *worker);
+
+bool wrapper_is_set(void);
 
 #endif

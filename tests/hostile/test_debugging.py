@@ -43,6 +43,24 @@ def test_a_wrapper_that_does_not_exist_is_named(start_bot, tmp_path):
     assert f"{tmp_path}/valgrin of SNEKOMATIC_WORKER_WRAPPER: cannot start it" in str(failure.value)
 
 
+# Longer than a host waits for workers without a wrapper. Its output is closed.
+SLOW_END = """#!/bin/sh
+"$@" 2>&- 1>&-
+sleep 4
+: > "$(dirname "$0")/ended"
+"""
+
+
+def test_a_host_that_stops_waits_for_a_worker_with_a_wrapper(start_bot, tmp_path):
+    wrapper = tmp_path / "slow-end"
+    wrapper.write_text(SLOW_END)
+    wrapper.chmod(0o755)
+    host = start(start_bot, str(wrapper))
+    host.wait_log(msg="done", delivery=host.deliver("misbehave", misbehave("fine")))
+    host.stop()
+    assert (tmp_path / "ended").exists()
+
+
 def test_a_plugin_with_address_sanitizer_reports_into_the_log(start_bot, tmp_path):
     plugin = tmp_path / "asan.so"
     root = SOURCE.parent.parent

@@ -20,7 +20,7 @@ class Outcome:
 def play(tmp_path):
     """Runs a scenario's text."""
 
-    def run(text, *options, plugin="invite", name="it.toml"):
+    def run(text, *options, plugin="invite", name="it.toml", **variables):
         file = tmp_path / name
         head = f'plugin = "{plugin}"\n' if plugin else ""
         file.write_text(head + text, encoding="utf-8")
@@ -28,7 +28,8 @@ def play(tmp_path):
         command = [snek.program("snekomatic-test"), "run", "--timeout", "20",
                    *(part for folder in folders for part in ("--plugins", folder)), *options, file]
         return Outcome(subprocess.run([str(part) for part in command], capture_output=True,
-                                      text=True, env=snek.clean_environment(), timeout=200))
+                                      text=True, env={**snek.clean_environment(), **variables},
+                                      timeout=200))
 
     return run
 

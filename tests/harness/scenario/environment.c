@@ -74,13 +74,13 @@ bool environment_interrupted(void) {
 }
 
 /* Keeps only what finds programs and controls sanitizers, so that a scenario behaves the same on
- * every machine. */
-static char **clean_environment(void) {
+ * every machine. `wrapper`: one variable more, or NULL. */
+static char **clean_environment(char *wrapper) {
     static const char *const kept[] = {
         "TMPDIR=", "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
     /* See environment_advance(). */
-    static char *environment[9] = {(char *)"PATH=/usr/bin:/bin",
-                                   (char *)"SNEKOMATIC_ADVANCE_FILE=" ADVANCE_FILE};
+    static char *environment[10] = {(char *)"PATH=/usr/bin:/bin",
+                                    (char *)"SNEKOMATIC_ADVANCE_FILE=" ADVANCE_FILE};
     size_t count = 2;
     for (char **entry = environ; *entry; entry++) {
         for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -89,13 +89,15 @@ static char **clean_environment(void) {
             }
         }
     }
+    environment[count++] = wrapper;
     environment[count] = NULL;
     return environment;
 }
 
 /* Starts argv with its output appended to `log`; the process, or -1. */
-static pid_t spawn(char *const argv[], const char *folder, const char *log, struct error *err) {
-    char **environment = clean_environment();
+static pid_t spawn(const struct environment *environment, char *const argv[], const char *log,
+                   struct error *err) {
+    char **variables = clean_environment(environment->worker_wrapper);
     pid_t parent = getpid(), pid = fork();
     if (pid < 0) {
         return error_set(err, "cannot start %s: %s", argv[0], strerror(errno));
@@ -106,11 +108,11 @@ static pid_t spawn(char *const argv[], const char *folder, const char *log, stru
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (getppid() != parent || out < 0 || in < 0 || chdir(folder) < 0 || dup2(in, 0) < 0 ||
-        dup2(out, 1) < 0 || dup2(out, 2) < 0) {
+    if (getppid() != parent || out < 0 || in < 0 || chdir(environment->folder) < 0 ||
+        dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) {
         _exit(127);
     }
-    execve(argv[0], argv, environment);
+    execve(argv[0], argv, variables);
     dprintf(2, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
@@ -243,6 +245,19 @@ static json_t *plugin_path(const struct environment *environment, const char *wr
     return json_string(written);
 }
 
+/* A hang fails soon. */
+static void set_deadline(const struct environment *environment, json_t *plugin) {
+    const json_t *written = json_object_get(plugin, "deadline_ms");
+    json_int_t deadline_ms = environment->options->timeout_ms / 2;
+    if (json_is_integer(written) && environment->options->memory_check == MEMORY_CHECK_NONE) {
+        return;
+    }
+    if (json_is_integer(written)) {
+        deadline_ms = json_integer_value(written) * MEMORY_CHECK_FACTOR;
+    }
+    json_object_set_new(plugin, "deadline_ms", json_integer(deadline_ms));
+}
+
 static json_t *plugins_of(const struct environment *environment) {
     json_t *written = json_object_get(environment->scenario->root, "plugin"),
            *plugins = json_array();
@@ -257,10 +272,10 @@ static json_t *plugins_of(const struct environment *environment) {
     json_array_foreach(plugins, i, plugin) {
         const char *path = json_string_value(json_object_get(plugin, "path"));
         json_object_set_new(plugin, "path", plugin_path(environment, path));
-        /* A hang fails soon. */
-        if (!json_object_get(plugin, "deadline_ms")) {
-            json_object_set_new(plugin, "deadline_ms",
-                                json_integer(environment->options->timeout_ms / 2));
+        set_deadline(environment, plugin);
+        if (environment->options->memory_check != MEMORY_CHECK_NONE) {
+            /* The wrapper is for these only, and the tools need more than the sandbox gives. */
+            json_object_set_new(plugin, "sandbox", json_string("off"));
         }
     }
     return plugins;
@@ -308,6 +323,22 @@ static int write_config(const struct environment *environment, struct error *err
 
 /* -- starting and ending -- */
 
+static int set_worker_wrapper(struct environment *environment, struct error *err) {
+    enum memory_check check = environment->options->memory_check;
+    if (check == MEMORY_CHECK_NONE) {
+        return 0;
+    }
+    json_t *plugins = plugins_of(environment);
+    AUTO_FREE char *command = memory_check_wrapper(check, plugins, err);
+    json_decref(plugins);
+    if (!command) {
+        return -1;
+    }
+    return asprintf(&environment->worker_wrapper, "SNEKOMATIC_WORKER_WRAPPER=%s", command) < 0
+               ? error_set(err, "out of memory")
+               : 0;
+}
+
 int environment_call_fake(struct environment *environment, const char *method, const char *what,
                           const json_t *body, json_t **response, struct error *err) {
     char url[256];
@@ -353,7 +384,7 @@ static int start_fake(struct environment *environment, struct error *err) {
     if (lines_open(&environment->fake_lines, log) < 0) {
         return error_set(err, "cannot write %s: %s", log, strerror(errno));
     }
-    pid_t pid = spawn(argv, environment->folder, log, err);
+    pid_t pid = spawn(environment, argv, log, err);
     if (pid < 0) {
         return -1;
     }
@@ -379,7 +410,7 @@ int environment_start_host(struct environment *environment, struct error *err) {
                     NULL};
     lines_read(&environment->host_lines);
     size_t mark = environment->host_lines.text.bytes;
-    pid_t pid = spawn(argv, environment->folder, log, err);
+    pid_t pid = spawn(environment, argv, log, err);
     if (pid < 0) {
         return -1;
     }
@@ -420,7 +451,7 @@ int environment_retry(struct environment *environment, const char *guid, struct 
                     config,
                     NULL};
     int status;
-    pid_t pid = spawn(argv, environment->folder, log, err);
+    pid_t pid = spawn(environment, argv, log, err);
     if (pid < 0) {
         return -1;
     }
@@ -482,8 +513,8 @@ int environment_start(struct environment *environment, const struct environment_
     if (mkdir(environment->folder, 0700) < 0 || lines_open(&environment->host_lines, log) < 0) {
         return error_set(err, "cannot make %s: %s", environment->folder, strerror(errno));
     }
-    if (client_init(&environment->client, err) < 0 || start_fake(environment, err) < 0 ||
-        write_config(environment, err) < 0) {
+    if (set_worker_wrapper(environment, err) < 0 || client_init(&environment->client, err) < 0 ||
+        start_fake(environment, err) < 0 || write_config(environment, err) < 0) {
         return -1;
     }
     return environment_start_host(environment, err);
@@ -497,6 +528,7 @@ void environment_finish(struct environment *environment) {
     }
     lines_finish(&environment->host_lines);
     lines_finish(&environment->fake_lines);
+    free(environment->worker_wrapper);
 }
 
 /* -- killing -- */
@@ -527,14 +559,22 @@ static size_t children_of(pid_t parent, pid_t found[CHILDREN_MAX]) {
     return count;
 }
 
-/* The supervisor's children are the host and the workers. */
+/* The supervisor's children are the host and the workers. A worker's command may be valgrind's,
+ * whose last word is the worker's program. */
 static bool is_worker(pid_t pid) {
     static const char name[] = "snekomatic-worker";
-    char path[64], text[sizeof name] = "";
-    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    char path[64], text[8192];
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
     AUTO_FILE FILE *file = fopen(path, "re");
-    return file && fread(text, 1, sizeof name - 1, file) == sizeof name - 1 &&
-           strcmp(text, name) == 0;
+    size_t bytes = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[bytes] = '\0';
+    for (const char *word = text; word < text + bytes; word += strlen(word) + 1) {
+        const char *slash = strrchr(word, '/');
+        if (strncmp(slash ? slash + 1 : word, name, strlen(name)) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int environment_kill(struct environment *environment, bool worker, struct error *err) {

@@ -6,6 +6,7 @@
 
 #include "scenario/client.h"
 #include "scenario/lines.h"
+#include "scenario/memory_check.h"
 #include "scenario/scenario.h"
 
 #include <limits.h>
@@ -29,11 +30,14 @@ struct environment_options {
     struct warnings *warnings;
     /* What comes in a step without expectations becomes its expectations. */
     bool record;
+    enum memory_check memory_check;
 };
 
 struct environment {
     const struct environment_options *options;
     const struct scenario *scenario;
+    /* Ours; NULL: workers run as they are. */
+    char *worker_wrapper;
     char folder[PATH_MAX];
     /* The fake, and the host's supervisor; 0: it is not running. */
     pid_t fake, host;

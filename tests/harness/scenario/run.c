@@ -38,6 +38,11 @@ static const char help[] =
     "  --junit FILE         write the results to FILE too, in JUnit's XML\n"
     "  --record             write what comes in steps without expectations into the scenario's\n"
     "                       file, as their expectations\n"
+    "  --valgrind           run the plugins' workers under valgrind; an error, and memory that is\n"
+    "                       definitely lost, fail the scenario\n"
+    "  --asan               for plugins built with -fsanitize=address: give the workers its "
+    "runtime;\n"
+    "                       a report fails the scenario (leaks are not looked for)\n"
     "  --keep               leave the folder of logs, configuration and store, and name it\n"
     "  --snekomatic FILE    the host's program (default: the one that is installed beside this)\n"
     "  --payloads FOLDER    the bundled payloads (default: the installed ones)\n"
@@ -68,19 +73,32 @@ static int usage(const char *problem, const char *detail) {
     return EX_USAGE;
 }
 
+static const struct option known_options[] = {{"plugins", required_argument, NULL, 'p'},
+                                              {"timeout", required_argument, NULL, 't'},
+                                              {"junit", required_argument, NULL, 'j'},
+                                              {"record", no_argument, NULL, 'r'},
+                                              {"valgrind", no_argument, NULL, 'v'},
+                                              {"asan", no_argument, NULL, 'a'},
+                                              {"keep", no_argument, NULL, 'k'},
+                                              {"snekomatic", required_argument, NULL, 's'},
+                                              {"payloads", required_argument, NULL, 'l'},
+                                              {"help", no_argument, NULL, 'h'},
+                                              {0}};
+
+/* 0, or the exit status. */
+static int choose_memory_check(struct session *session, enum memory_check check) {
+    enum memory_check *chosen = &session->options.memory_check;
+    if (*chosen != MEMORY_CHECK_NONE && *chosen != check) {
+        return usage("--valgrind and --asan exclude each other", "");
+    }
+    *chosen = check;
+    return 0;
+}
+
 /* -1, or the exit status. */
 static int parse(int argc, char *argv[], struct session *session) {
-    static const struct option known[] = {{"plugins", required_argument, NULL, 'p'},
-                                          {"timeout", required_argument, NULL, 't'},
-                                          {"junit", required_argument, NULL, 'j'},
-                                          {"record", no_argument, NULL, 'r'},
-                                          {"keep", no_argument, NULL, 'k'},
-                                          {"snekomatic", required_argument, NULL, 's'},
-                                          {"payloads", required_argument, NULL, 'l'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
     struct environment_options *options = &session->options;
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "", known_options, NULL)) != -1;) {
         switch (option) {
         case 'p':
             if (options->n_plugin_folders == ENVIRONMENT_FOLDERS_MAX) {
@@ -99,6 +117,13 @@ static int parse(int argc, char *argv[], struct session *session) {
             break;
         case 'r':
             options->record = true;
+            break;
+        case 'v':
+        case 'a':
+            if (choose_memory_check(session, option == 'v' ? MEMORY_CHECK_VALGRIND
+                                                           : MEMORY_CHECK_ASAN) != 0) {
+                return EX_USAGE;
+            }
             break;
         case 'k':
             session->keep = true;
@@ -146,7 +171,8 @@ static int find_parts(struct session *session) {
     session->options.payloads = session->payloads;
     session->options.warnings = &session->warnings;
     struct error err;
-    if (warnings_init(&session->warnings, session->payloads, &err) < 0) {
+    if (memory_check_is_possible(session->options.memory_check, &err) < 0 ||
+        warnings_init(&session->warnings, session->payloads, &err) < 0) {
         fprintf(stderr, "snekomatic-test run: %s\n", err.text);
         return EX_UNAVAILABLE;
     }
@@ -329,6 +355,15 @@ static void write_record(struct session *session, const struct step_runner *runn
     }
 }
 
+/* Adds the reports of valgrind or AddressSanitizer; false: there are some. */
+static bool verify_memory(const struct environment *environment, bool ended,
+                          struct differences *differences) {
+    size_t bytes_before = differences->text.bytes;
+    memory_check_verify(environment->options->memory_check, environment->folder, ended,
+                        differences);
+    return differences->text.bytes == bytes_before;
+}
+
 static void play(struct session *session, struct environment *environment) {
     const char *file = short_name(environment->scenario->file);
     struct differences differences = {BUFFER_INIT(DIFFERENCES_BYTES_MAX)};
@@ -345,6 +380,7 @@ static void play(struct session *session, struct environment *environment) {
         char name[256] = "";
         name_step(step, i + 1, name, sizeof name);
         good = step_runner_perform(&runner, step, &differences);
+        good = verify_memory(environment, false, &differences) && good;
         report(session, good, file, name);
         warnings_check_log(&session->warnings, &environment->host_lines, runner.log_start);
         if (!good) {
@@ -354,6 +390,7 @@ static void play(struct session *session, struct environment *environment) {
     }
     if (good) {
         good = step_runner_end(&runner, &differences);
+        good = verify_memory(environment, true, &differences) && good;
         report(session, good, file, "and nothing else");
         if (!good) {
             show_failure(session, &runner, &differences);
@@ -369,7 +406,12 @@ static void play(struct session *session, struct environment *environment) {
 static void report_failed_start(struct session *session, struct environment *environment,
                                 const struct error *err) {
     report(session, false, short_name(environment->scenario->file), "the host starts");
-    show_problem(session, environment->scenario->file, err->text);
+    struct differences problem = {BUFFER_INIT(DIFFERENCES_BYTES_MAX)};
+    differences_add(&problem, "%s", err->text);
+    verify_memory(environment, false, &problem);
+    show_problem(session, environment->scenario->file,
+                 problem.text.data ? problem.text.data : err->text);
+    buffer_finish(&problem.text);
     struct step_runner all = {.environment = environment};
     if (environment->host_lines.fd >= 0) {
         lines_read(&environment->host_lines);
@@ -379,8 +421,8 @@ static void report_failed_start(struct session *session, struct environment *env
 }
 
 /* The host must fail to start, with the expected error. */
-static void verify_rejection(struct session *session, struct environment *environment,
-                             bool started) {
+static void verify_rejection(struct session *session, struct environment *environment, bool started,
+                             const struct error *err) {
     const char *pattern =
         json_string_value(json_object_get(environment->scenario->root, "rejected"));
     const char *file = short_name(environment->scenario->file);
@@ -388,17 +430,22 @@ static void verify_rejection(struct session *session, struct environment *enviro
     if (environment->host_lines.fd >= 0) {
         lines_read(&environment->host_lines);
     }
-    bool good = !started && verify_is_logged(&all, pattern);
+    struct differences problem = {BUFFER_INIT(DIFFERENCES_BYTES_MAX)};
+    if (started) {
+        differences_add(&problem, "the host started");
+    } else if (!verify_is_logged(&all, pattern)) {
+        differences_add(&problem, "no line of its log matches \"%s\": %s", pattern, err->text);
+    }
+    verify_memory(environment, false, &problem);
+    bool good = problem.text.bytes == 0;
     report(session, good, file, "the host does not start");
     if (!good) {
-        char problem[512] = "the host started";
-        if (!started) {
-            snprintf(problem, sizeof problem, "no line of its log matches \"%s\"", pattern);
-        }
-        show_problem(session, environment->scenario->file, problem);
+        show_problem(session, environment->scenario->file,
+                     problem.text.data ? problem.text.data : "");
         show_log(&all, !outputs_are_one());
         show_repeat(session, environment->scenario->file);
     }
+    buffer_finish(&problem.text);
 }
 
 static void run_one(struct session *session, const char *file) {
@@ -417,10 +464,13 @@ static void run_one(struct session *session, const char *file) {
         json_int_t seconds = timeout_s ? json_integer_value(timeout_s) : TIMEOUT_S;
         session->options.timeout_ms = seconds * 1000;
     }
+    if (session->options.memory_check != MEMORY_CHECK_NONE) {
+        session->options.timeout_ms *= MEMORY_CHECK_FACTOR;
+    }
     bool started = environment_start(&environment, &session->options, &scenario,
                                      ++session->environments, &err) == 0;
     if (json_object_get(scenario.root, "rejected")) {
-        verify_rejection(session, &environment, started);
+        verify_rejection(session, &environment, started, &err);
     } else if (started) {
         play(session, &environment);
     } else {

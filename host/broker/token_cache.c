@@ -252,7 +252,7 @@ static void explain_permissions(const struct token *token, const struct http_tra
         bool one = !strchr(token->lacking, ',');
         error_set(
             err,
-            "installation %s does not grant plugin %s the permission%s %s: add %s %s %s where "
+            "installation %s does not grant plugin %s the permission%s '%s'. Add %s %s %s where "
             "the App is installed (%s)",
             where, plugin, one ? "" : "s", shown, one ? "it" : "them", fix, one ? "it" : "them",
             transfer->error.text);

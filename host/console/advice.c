@@ -39,7 +39,7 @@ static void put_parked(struct console_task *task, const struct inbox_entry *run)
     http_page_html(page, "</p>\n");
 }
 
-static void put_dead(struct console_task *task, const struct inbox_entry *run) {
+static void put_dead(struct console_task *task, const struct inbox_entry *run, bool in_doubt) {
     struct buffer *page = &task->page;
     if (strcmp(run->label, "discarded") == 0) {
         http_page_html(page, "<p>A person discarded it. ");
@@ -57,7 +57,9 @@ static void put_dead(struct console_task *task, const struct inbox_entry *run) {
         http_page_html(page, "<p>The host does not retry it by itself any more. ");
         put_for(task, "Remove the cause, and then press “Retry now”.",
                 "After its cause is gone, a person with the admin's token can retry it.");
-        http_page_html(page, " The retry does not repeat an effect that GitHub accepted.</p>\n");
+        http_page_html(page, in_doubt ? "</p>\n"
+                                      : " The retry does not repeat an effect that GitHub "
+                                        "accepted.</p>\n");
     }
 }
 
@@ -88,12 +90,20 @@ static void put_skipped(struct console_task *task, const struct inbox_entry *run
     http_page_html(page, "</p>\n");
 }
 
-void advice_put(struct console_task *task, const struct inbox_entry *run) {
+/* The host isolates a suspect when it runs it. */
+static void put_suspect(struct buffer *page, const struct inbox_entry *run) {
+    http_page_html(page, "<p class=\"hint\">Suspect: a worker died while this run was in it. ");
+    http_page_html(page,
+                   is_state(run, "dead") ? "A retry runs it alone" : "The host runs it alone");
+    http_page_html(page, ", so that it harms no other run.</p>\n");
+}
+
+void advice_put(struct console_task *task, const struct inbox_entry *run, bool in_doubt) {
     struct buffer *page = &task->page;
     if (is_state(run, "parked")) {
         put_parked(task, run);
     } else if (is_state(run, "dead") || advice_is_crash(run)) {
-        put_dead(task, run);
+        put_dead(task, run, in_doubt);
     } else if (is_state(run, "queued") || is_state(run, "waiting")) {
         put_later(task, run);
     } else if (is_state(run, "held")) {
@@ -106,8 +116,6 @@ void advice_put(struct console_task *task, const struct inbox_entry *run) {
         put_skipped(task, run);
     }
     if (run->suspect && !is_state(run, "done")) {
-        http_page_html(page,
-                       "<p class=\"hint\">Suspect: a worker died while this run was in it. The "
-                       "host tries it alone, so that it harms no other run.</p>\n");
+        put_suspect(page, run);
     }
 }

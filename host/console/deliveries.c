@@ -110,7 +110,7 @@ void entry_put_state(struct buffer *page, const struct inbox_entry *entry) {
     /* A run that was skipped or rejected is done, but it did not do its work. */
     bool other = strcmp(entry->state, "done") == 0 && *entry->label;
     view_state(page, other ? entry->label : entry->state);
-    if (entry->suspect) {
+    if (entry->suspect && strcmp(entry->state, "dead") != 0) {
         http_page_html(page, " ");
         view_state(page, "suspect");
     }

@@ -130,7 +130,8 @@ static void put_button(struct console_task *task, const struct inbox_entry *run,
     view_form_end(&task->page);
 }
 
-static void put_buttons(struct console_task *task, const struct inbox_show *show, size_t index) {
+static void put_buttons(struct console_task *task, const struct inbox_show *show, size_t index,
+                        bool in_doubt) {
     const struct inbox_entry *run = &show->runs[index];
     bool retries = can_retry(show, index), skipped = advice_is_skipped(run);
     if (task->role != CONSOLE_ADMIN || (!retries && !can_discard(run))) {
@@ -138,8 +139,8 @@ static void put_buttons(struct console_task *task, const struct inbox_show *show
     }
     http_page_html(&task->page, "<div class=\"actions\">\n");
     if (retries) {
-        /* Only of a dead run that did not crash is it the next thing to do. */
-        bool next = strcmp(run->state, "dead") == 0 && !advice_is_crash(run);
+        /* A person first fixes the plugin that crashed, and looks at GitHub after a doubt. */
+        bool next = strcmp(run->state, "dead") == 0 && !advice_is_crash(run) && !in_doubt;
         put_button(task, run, "retry", next ? "" : "quiet", skipped ? "Run again" : "Retry now");
     }
     if (can_discard(run)) {
@@ -150,14 +151,18 @@ static void put_buttons(struct console_task *task, const struct inbox_show *show
 
 /* Effects of which nobody knows whether GitHub carried them out. A run that goes on clears them up.
  */
-static void put_in_doubt(struct buffer *page, const struct inbox_show *show, size_t index) {
+static size_t count_in_doubt(const struct inbox_show *show, size_t index) {
     size_t count = 0;
     for (size_t i = 0; i < show->n_requests; i++) {
         const struct inbox_shown_request *request = &show->requests[i];
         count += request->run == index && request->kind == INBOX_EFFECT && !request->dry &&
                  request->state == INBOX_INTENDED;
     }
-    if (count == 0 || strcmp(show->runs[index].state, "running") == 0) {
+    return strcmp(show->runs[index].state, "running") == 0 ? 0 : count;
+}
+
+static void put_in_doubt(struct buffer *page, size_t count) {
+    if (count == 0) {
         return;
     }
     http_page_put(
@@ -188,9 +193,10 @@ static void put_run(struct console_task *task, const struct inbox_show *show, si
         http_page_put(page, ">%s</a>, an earlier run with the key “%s”.</p>\n", run->behind,
                       run->order_key);
     }
-    advice_put(task, run);
-    put_in_doubt(page, show, index);
-    put_buttons(task, show, index);
+    size_t in_doubt = count_in_doubt(show, index);
+    put_in_doubt(page, in_doubt);
+    advice_put(task, run, in_doubt > 0);
+    put_buttons(task, show, index, in_doubt > 0);
     steps_put(task, show, index);
     http_page_html(page, "</section>\n");
 }

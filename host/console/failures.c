@@ -35,6 +35,25 @@ static void put_bulk_button(struct console_task *task, const struct inbox_failur
     view_form_end(&task->page);
 }
 
+/* The times, and links to the deliveries. */
+static void put_when(struct console_task *task, const struct inbox_failure_group *group) {
+    struct buffer *page = &task->page;
+    bool one = group->runs == 1;
+    if (!one) {
+        http_page_html(page, "First ");
+        view_time(page, group->first_ms, task->now_ms);
+        http_page_html(page, ", last ");
+    }
+    view_time(page, group->last_ms, task->now_ms);
+    http_page_html(page, ". ");
+    view_put_delivery_link(page, group->guid, "");
+    http_page_html(page, one ? ">Its delivery</a>" : ">The last one</a>, <a href=\"");
+    if (!one) {
+        put_list_url(page, group);
+        http_page_html(page, "\">all of them</a>");
+    }
+}
+
 static void put_group(struct console_task *task, const struct inbox_failure_group *group) {
     struct buffer *page = &task->page;
     bool dead = strcmp(group->state, "dead") == 0;
@@ -56,18 +75,13 @@ static void put_group(struct console_task *task, const struct inbox_failure_grou
                              "href=\"" CONSOLE_PATH "/installations\">The installations</a> have "
                              "the steps.");
     }
-    http_page_html(page, "</p>\n<p class=\"soft\">First ");
-    view_time(page, group->first_ms, task->now_ms);
-    http_page_html(page, ", last ");
-    view_time(page, group->last_ms, task->now_ms);
-    http_page_html(page, ". ");
-    view_put_delivery_link(page, group->guid, "");
-    http_page_html(page, ">The last one</a>, <a href=\"");
-    put_list_url(page, group);
-    http_page_html(page, "\">all of them</a></p>\n<div class=\"actions\">\n");
-    put_bulk_button(task, group, "retry", "Retry all…", "quiet");
+    http_page_html(page, "</p>\n<p class=\"soft\">");
+    put_when(task, group);
+    http_page_html(page, "</p>\n<div class=\"actions\">\n");
+    bool one = group->runs == 1;
+    put_bulk_button(task, group, "retry", one ? "Retry it…" : "Retry all…", "quiet");
     if (!dead) {
-        put_bulk_button(task, group, "discard", "Discard all…", "danger");
+        put_bulk_button(task, group, "discard", one ? "Discard it…" : "Discard all…", "danger");
     }
     http_page_html(page, "</div>\n</section>\n");
 }

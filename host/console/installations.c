@@ -56,9 +56,9 @@ static void put_release(struct console_task *task, const char *installation,
     snprintf(path, sizeof path, "/installations/%s/release", installation);
     if (view_form_begin(task, path)) {
         http_page_put(page,
-                      "<p class=\"actions\"><button class=\"%s\">%s<span class=\"hidden\"> of %s"
+                      "<p class=\"actions\"><button class=\"quiet\">%s<span class=\"hidden\"> of %s"
                       "</span></button></p>\n",
-                      waits->parked > 0 ? "" : "quiet", text, installation);
+                      text, installation);
         view_form_end(page);
     }
 }
@@ -92,8 +92,11 @@ static void put_parked(struct buffer *page, const struct app_view *view,
     http_page_html(page, is_cut(row) ? "…" : "");
     http_page_html(page, "<ol>\n<li><a href=\"" CONSOLE_PATH "/plugins/");
     view_put_part(page, row->plugin);
-    http_page_html(page, "#permissions\">See which permission is missing</a>.</li>\n<li>If the App "
-                         "does not ask for it, add it in ");
+    http_page_put(
+        page,
+        "#permissions\">Compare the permissions of %s</a> with those of the App and of its "
+        "installations.</li>\n<li>If the App does not ask for the missing one, add it in ",
+        row->plugin);
     if (*settings) {
         http_page_put(page,
                       "<a href=\"%s/permissions\" rel=\"noreferrer\">the settings of the App at "

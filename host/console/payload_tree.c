@@ -10,6 +10,8 @@
 
 /* Longer strings are folded. */
 #define FOLD_BYTES 300
+/* The elements of a list are counted if it ends within so many bytes. */
+#define COUNT_BYTES ((size_t)16 << 10)
 
 struct tree {
     struct buffer *page;
@@ -90,11 +92,45 @@ static void put_leaf(struct tree *tree, enum json_token token) {
     http_page_html(tree->page, "</li>\n");
 }
 
+/* An object or a list that has nothing in it is a leaf. */
+static bool put_empty(struct tree *tree, enum json_token token) {
+    struct json_reader ahead = tree->reader;
+    enum json_token next = json_next(&ahead);
+    if (next != JSON_OBJECT_END && next != JSON_ARRAY_END) {
+        return false;
+    }
+    tree->reader = ahead;
+    http_page_html(tree->page, "<li>");
+    put_key(tree);
+    http_page_html(tree->page, token == JSON_OBJECT_BEGIN ? "<code>{}</code></li>\n"
+                                                          : "<code>[]</code></li>\n");
+    return true;
+}
+
+/* 0: the list is too long to be counted. */
+static unsigned count_elements(const struct tree *tree) {
+    struct json_reader ahead = tree->reader;
+    unsigned count = 0;
+    if ((size_t)(ahead.end - ahead.at) > COUNT_BYTES) {
+        ahead.end = ahead.at + COUNT_BYTES;
+    }
+    enum json_token token = json_next(&ahead);
+    while (token > JSON_END && token != JSON_ARRAY_END) {
+        count++;
+        token = json_skip(&ahead, token) < 0 ? JSON_ERROR : json_next(&ahead);
+    }
+    return token == JSON_ARRAY_END ? count : 0;
+}
+
 static void open_value(struct tree *tree, enum json_token token) {
+    unsigned count = token == JSON_ARRAY_BEGIN ? count_elements(tree) : 0;
     http_page_html(tree->page,
                    tree->depth == 0 ? "<li><details open><summary>" : "<li><details><summary>");
     put_key(tree);
     http_page_html(tree->page, token == JSON_OBJECT_BEGIN ? "{…}" : "[…]");
+    if (count > 0) {
+        http_page_put(tree->page, " <span class=\"soft\">%u</span>", count);
+    }
     http_page_html(tree->page, "</summary><ul>\n");
     tree->depth++;
 }
@@ -139,6 +175,9 @@ static bool step(struct tree *tree) {
     case JSON_OBJECT_BEGIN:
     case JSON_ARRAY_BEGIN:
         tree->values++;
+        if (put_empty(tree, token)) {
+            return true;
+        }
         if (tree->depth >= PAYLOAD_TREE_DEPTH_MAX) {
             return put_raw(tree, token) == 0;
         }

@@ -19,8 +19,8 @@
 #define DAY_MS (24 * HOUR_MS)
 /* Reasons of usual length are shown whole. */
 #define LONG_TEXT ((size_t)500)
-/* Two or three lines of a list. */
-#define SHORT_TEXT ((size_t)140)
+/* Some lines of a list: the advice about a permission ends before it. */
+#define SHORT_TEXT ((size_t)240)
 
 static void put_head(struct buffer *page, const char *title, bool live) {
     http_page_put(page,

@@ -326,6 +326,8 @@ def test_a_parked_run_leads_to_the_permission_and_to_one_button(narrow):
     bot, console = narrow
     page = console.get(f"/deliveries/{bot.guid}")
     assert words_of(page)[:words_of(page).index("Log lines")].count("does not grant plugin ping the permission") == 1
+    assert "the permission 'issues: write'. Add it to the App's settings" in words_of(page)
+    assert "let an owner accept it where the App is installed" in words_of(console.get("/deliveries"))
     assert "It waits for a permission." in words_of(page) and 'href="/console/plugins/ping#permissions"' in page.text
     assert f'href="/console/installations#i{snek.INSTALLATION}"' in page.text
     snek.wait_until(lambda: console.json("/installations")["github_known"], "GitHub's view of the App")
@@ -334,7 +336,8 @@ def test_a_parked_run_leads_to_the_permission_and_to_one_button(narrow):
     page = console.get("/installations")
     assert f'id="i{snek.INSTALLATION}"' in page.text and "/settings/apps/" in page.text
     assert "After the owner has accepted, GitHub tells the host, and the runs go on by themselves." in words_of(page)
-    assert "Run the 1 parked run now" in page.text and "End its waits" not in page.text
+    assert '<button class="quiet">Run the 1 parked run now' in page.text and "End its waits" not in page.text
+    assert "Compare the permissions of ping" in words_of(page)
     page = console.submit("/installations", page.form("/release"))
     assert "One wait has ended." in page.text
 

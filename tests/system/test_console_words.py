@@ -9,7 +9,7 @@ import snek
 from console_client import Console, start_console, text_of, words_of
 
 COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
-LONG = "The cable " * 12 + "is loose"
+LONG = "The cable " * 25 + "is loose"
 
 
 def trouble(action, **more):
@@ -20,8 +20,8 @@ def trouble(action, **more):
 @pytest.fixture
 def start(start_bot):
     """A bot with these plugins, whose failed runs are dead, and an admin."""
-    def begin(*plugins, attempts=1):
-        bot = start_console(start_bot, plugins=list(plugins), config={"dispatch": {"max_attempts": attempts}})
+    def begin(*plugins, attempts=1, **dispatch):
+        bot = start_console(start_bot, plugins=list(plugins), config={"dispatch": {"max_attempts": attempts, **dispatch}})
         console = Console(bot.url)
         console.login(person="Ada")
         return bot, console
@@ -97,7 +97,7 @@ def test_warnings_stand_out_among_the_log_lines(start, fake):
     bot, console = start("trouble")
     page = console.get(f"/deliveries/{failed(bot, fake, status=422)}").text
     lines = re.findall(r"<span( class=\"\w+\")?>time=\S+ level=(\w+) ", page)
-    assert {level: style for style, level in lines} == {"info": "", "warning": ' class="held"'}
+    assert {level: style for style, level in lines} == {"debug": "", "info": "", "warning": ' class="held"'}
 
 
 def test_a_timeline_names_effects_of_deliveries_about_something_else(start):
@@ -131,3 +131,49 @@ def test_an_overview_without_deliveries_has_no_bar_to_measure(start):
     page = words_of(console.get())
     assert "No delivery came in the last 24 hours." in page and "in a bar" not in page
     assert page.index("The oldest") < page.index("Over time") < page.index("The last deliveries")
+
+
+def test_the_tree_of_a_payload_writes_empty_values_out_and_counts_a_list(start):
+    bot, console = start("trouble")
+    guid = bot.deliver("trouble", trouble("fine", none=[], nothing={}, some=[1, {"a": []}, "]"], long=["x" * 999] * 99))
+    page = console.get(f"/deliveries/{guid}").text
+    for shown in ("<li><b>none</b> <code>[]</code></li>", "<li><b>nothing</b> <code>{}</code></li>",
+                  "<details><summary><b>some</b> […] <span class=\"soft\">3</span></summary>",
+                  "<details><summary><b>long</b> […]</summary>", "<li><b>a</b> <code>[]</code></li>"):
+        assert shown in page, shown
+    assert page.count("<details") == page.count("</details>") and page.count("<ul") == page.count("</ul>")
+
+
+def test_the_run_that_is_in_doubt_hears_of_its_effect_first_and_no_button_urges(start, fake):
+    bot, console = start("trouble")
+    page = console.get(f"/deliveries/{failed(bot, fake, drop=True)}")
+    words = words_of(page)
+    assert words.index("1 effect is in doubt") < words.index("does not retry it by itself any more")
+    assert "does not repeat an effect" not in words and '<button class="quiet">Retry now' in page.text
+    page = console.get(f"/deliveries/{failed(bot, fake, status=422)}")
+    assert "does not repeat an effect" in words_of(page) and '<button class="">Retry now' in page.text
+
+
+def test_a_dead_run_is_not_called_a_suspect_that_the_host_tries(start):
+    bot, console = start("trouble", attempts=3, first_retry_ms=50)
+    guid = bot.deliver("trouble", trouble("exit"))
+    bot.wait_log(msg="dead", delivery=guid)
+    assert console.json(f"/deliveries/{guid}")["runs"][0]["suspect"]
+    words = words_of(console.get(f"/deliveries/{guid}"))
+    assert "a worker died while this run was in it. A retry runs it alone" in words
+    assert "The host tries it alone" not in words and "dead suspect" not in words
+    assert "dead suspect" not in words_of(console.get("/deliveries"))
+
+
+def test_a_group_of_one_failure_is_in_the_singular(start):
+    bot, console = start("trouble")
+    for count in (1, 2):
+        guid = bot.deliver("trouble", trouble("fail"))
+        bot.wait_log(msg="dead", delivery=guid)
+        page = console.get("/failures")
+        words, link = words_of(page), f'href="/console/deliveries/{guid}">'
+        if count == 1:
+            assert "Its delivery" in words and "Retry it…" in words and "all of them" not in words
+            assert "First" not in words and link in page.text
+        else:
+            assert "First" in words and "The last one, all of them" in words and "Retry all…" in words

@@ -40,8 +40,8 @@ def test_a_permission_that_is_not_granted_parks_the_run_until_it_is(fake, start_
     host = start_bot(plugins=["invite"])
     delivery = host.deliver("pull_request", merged())
     reason = host.wait_log(msg="parked", delivery=delivery)["reason"]
-    assert (f"installation {snek.INSTALLATION} does not grant plugin invite the permission members: "
-            "write: add it to the App's settings at GitHub (Permissions & events)") in reason
+    assert (f"installation {snek.INSTALLATION} does not grant plugin invite the permission 'members: "
+            "write'. Add it to the App's settings at GitHub (Permissions & events)") in reason
     assert "pull_requests" not in reason  # The plugin declares it too, and it is granted.
     runs = json.loads(snekomatic(host, "deliveries", "list", "--state", "parked", "--json"))
     assert [run["delivery"] for run in runs] == [delivery]
@@ -262,7 +262,7 @@ def test_a_required_permission_that_is_not_granted_still_parks(fake, start_bot):
     host = start_bot(plugins=["optional"])
     delivery = host.deliver("optional", {"action": "look",
                                          "installation": {"id": snek.INSTALLATION}})
-    assert "the permission issues: write: add it" in host.wait_log(msg="parked", delivery=delivery)["reason"]
+    assert "the permission 'issues: write'. Add it" in host.wait_log(msg="parked", delivery=delivery)["reason"]
 
 
 def test_a_failure_to_read_what_is_granted_is_retried(fake, start_bot):

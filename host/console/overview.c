@@ -132,7 +132,8 @@ static void put_numbers(struct console_task *task, const struct inbox_stats *sta
     put_number(page, "dead", stats->dead, "no longer retried by the host itself");
     put_number(page, "in doubt", stats->in_doubt, "effects without a recorded response");
     http_page_html(page, "</ul>\n<h2 id=\"oldest\">The oldest</h2>\n<dl class=\"facts\">\n");
-    put_oldest(task, "queued run, by its due time", oldest_due_ms(stats), "no run is queued");
+    put_oldest(task, "queued or waiting run, by its due time", oldest_due_ms(stats),
+               "no run is queued");
     put_oldest(task, "waiting run, since its delivery came", stats->oldest_waiting_ms,
                "no run waits");
     put_oldest(task, "effect in doubt", stats->oldest_in_doubt_ms, "none is in doubt");

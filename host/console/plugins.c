@@ -96,7 +96,8 @@ static void put_counts(struct buffer *page, const struct inbox_plugin_runs *runs
         const char *state;
         int64_t count;
     } counts[] = {{"queued", runs->queued},   {"blocked", runs->blocked}, {"held", runs->held},
-                  {"running", runs->running}, {"parked", runs->parked},   {"dead", runs->dead}};
+                  {"running", runs->running}, {"waiting", runs->waiting}, {"parked", runs->parked},
+                  {"dead", runs->dead}};
     bool any = false;
     http_page_html(page, "<p>");
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
@@ -411,6 +412,7 @@ static void put_json(struct console_task *task, const struct plugins *plugins) {
         view_json_number(json, "blocked", runs->blocked);
         view_json_number(json, "held", runs->held);
         view_json_number(json, "running", runs->running);
+        view_json_number(json, "waiting", runs->waiting);
         view_json_number(json, "parked", runs->parked);
         view_json_number(json, "dead", runs->dead);
         put_json_hours(json, runs);

@@ -282,8 +282,8 @@ struct inbox_digest {
 
 struct inbox_plugin_runs {
     char plugin[INBOX_NAME_MAX + 1];
-    /* `queued` and `blocked` count those too that wait by their own wish. */
-    int64_t queued, blocked, held, running, parked, dead;
+    /* Neither `queued` nor `blocked` counts those whose handler asked to wait. */
+    int64_t queued, blocked, held, running, waiting, parked, dead;
     /* Runs that arrived in each of the last 24 hours, as far as they are summed; the last is the
      * present hour. */
     int64_t hours[24];

@@ -30,7 +30,8 @@ static struct inbox_plugin_runs *find_plugin(struct inbox_plugins *list, const c
     return plugin;
 }
 
-/* plugin, state ("" for a configured plugin), count. */
+/* plugin, state ("" for a configured plugin), count. Those that wait are among the queued and the
+ * blocked ones too. The order of the rows does not matter. */
 static int on_plugin(void *context, const struct console_row *row) {
     struct inbox_plugin_runs *plugin = find_plugin(context, console_text(row, 0));
     if (!plugin) {
@@ -38,16 +39,34 @@ static int on_plugin(void *context, const struct console_row *row) {
     }
     const struct {
         const char *state;
-        int64_t *count;
-    } counts[] = {{"queued", &plugin->queued}, {"blocked", &plugin->blocked},
-                  {"held", &plugin->held},     {"running", &plugin->running},
-                  {"parked", &plugin->parked}, {"dead", &plugin->dead}};
+        int64_t *count, *less;
+    } counts[] = {{"queued", &plugin->queued, NULL},
+                  {"blocked", &plugin->blocked, NULL},
+                  {"held", &plugin->held, NULL},
+                  {"running", &plugin->running, NULL},
+                  {"parked", &plugin->parked, NULL},
+                  {"dead", &plugin->dead, NULL},
+                  {"queued waiting", &plugin->waiting, &plugin->queued},
+                  {"blocked waiting", &plugin->waiting, &plugin->blocked}};
     for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
-        if (strcmp(counts[i].state, console_text(row, 1)) == 0) {
-            *counts[i].count = console_number(row, 2);
+        if (strcmp(counts[i].state, console_text(row, 1)) != 0) {
+            continue;
+        }
+        *counts[i].count += console_number(row, 2);
+        if (counts[i].less) {
+            *counts[i].less -= console_number(row, 2);
         }
     }
     return 0;
+}
+
+/* A count ends at a limit, so more runs may wait than were counted as queued. */
+static void raise_to_zero(struct inbox_plugins *list) {
+    for (size_t i = 0; i < list->n_plugins; i++) {
+        struct inbox_plugin_runs *plugin = &list->plugins[i];
+        plugin->queued = plugin->queued > 0 ? plugin->queued : 0;
+        plugin->blocked = plugin->blocked > 0 ? plugin->blocked : 0;
+    }
 }
 
 static int64_t first_hour_ms(const struct inbox_plugins *list) {
@@ -79,6 +98,7 @@ int console_plugins(struct console_store *store, struct inbox_plugins *list, str
                             WHAT_PLUGINS) < 0) {
         return -1;
     }
+    raise_to_zero(list);
     if (list->n_plugins > 0) {
         qsort(list->plugins, list->n_plugins, sizeof *list->plugins, by_name);
     }

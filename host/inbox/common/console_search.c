@@ -32,8 +32,6 @@ struct terms {
     /* "%#12"; "" none. */
     char number[24];
     const char *state;
-    /* Only runs with this label; NULL: any. */
-    const char *label;
 };
 
 enum order {
@@ -75,9 +73,6 @@ static int terms_init(struct terms *terms, const struct inbox_search_filter *fil
     *terms = (struct terms){.state = filter->state};
     if (!terms->state && filter->reason_group) {
         terms->state = "dead";
-    } else if (filter->state && strcmp(filter->state, "skipped") == 0) {
-        terms->state = "done";
-        terms->label = "skipped";
     }
     if (filter->number != 0) {
         snprintf(terms->number, sizeof terms->number, "%%#%" PRId64, filter->number);
@@ -122,14 +117,13 @@ static bool is_text(const char *wanted, const struct console_row *row, int colum
 static bool filters_here(const struct progress *progress) {
     const struct inbox_search_filter *filter = &progress->search->filter;
     return filter->reason_group || filter->action || filter->installation ||
-           filter->repository_part || filter->any || progress->terms->label;
+           filter->repository_part || filter->any;
 }
 
 /* 1: the row has what the statement does not compare; 0; -1: out of memory. */
 static int is_wanted(const struct progress *progress, const struct console_row *row) {
     const struct inbox_search_filter *filter = &progress->search->filter;
     if (!is_text(filter->action, row, 3) || !is_text(filter->installation, row, 4) ||
-        !is_text(progress->terms->label, row, 18) ||
         (filter->repository_part &&
          !is_repository_part(console_text(row, 5), filter->repository_part)) ||
         (filter->any && !has_any(row, filter->any))) {

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The console's pages agree with each other and with the store."""
+
+import re
+
+import pytest
+
+import snek
+from console_client import Console, start_console, words_of
+
+HOUR_MS = 3_600_000
+
+
+def trouble(action, **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION},
+            "repository": {"id": 7, "full_name": "sneks-united/terrarium"}, "issue": {"number": 12}, **more}
+
+
+@pytest.fixture
+def start(start_bot):
+    """A bot with these plugins, and an admin."""
+    def begin(*plugins, **config):
+        bot = start_console(start_bot, plugins=list(plugins), config=config)
+        console = Console(bot.url)
+        console.login(person="Ada")
+        return bot, console
+    return begin
+
+
+def test_the_state_done_is_that_of_runs_that_were_not_skipped(start):
+    bot, console = start("ping", "trouble")
+    skipped = bot.deliver("issue_comment", snek.payload("issue_comment.created", {"comment.body": "Hi"}))
+    bot.wait_log(msg="skipped", delivery=skipped)
+    done = bot.deliver("trouble", trouble("fine"))
+    bot.wait_log(msg="done", delivery=done)
+    for query, guids in (("state=done", [done]), ("state=skipped", [skipped]), ("state=done&plugin=ping", [])):
+        assert [run["delivery"] for run in console.json(f"/deliveries?{query}")["runs"]] == guids, query
+
+
+@pytest.fixture
+def later(start):
+    """A bot with a run that waits for an hour and one that is retried after that."""
+    bot, console = start("timed", "trouble", dispatch={"max_attempts": 9, "first_retry_ms": 2 * HOUR_MS})
+    bot.wait_log(msg="waiting", delivery=bot.deliver("timed", trouble("wait", ms=HOUR_MS)))
+    bot.wait_log(msg="retry", delivery=bot.deliver("trouble", trouble("fail")))
+    return bot, console
+
+
+def test_the_overview_names_both_states_of_the_run_that_is_due_first(later):
+    _, console = later
+    snek.wait_until(lambda: console.json("/overview")["runs"]["waiting"], "the count")
+    assert re.search(r"queued or waiting run, by its due time \S+ \S+ UTC in (1 h|\S+ min|\S+ h)", words_of(console.get()))
+
+
+def test_a_plugin_counts_a_run_that_waits_as_waiting_only(later):
+    _, console = later
+    counts = {one["name"]: (one["queued"], one["waiting"]) for one in console.json("/plugins")["plugins"]}
+    assert counts == {"timed": (0, 1), "trouble": (1, 0)}
+    page = console.get("/plugins")
+    assert '/deliveries?plugin=timed&amp;state=waiting">1 waiting</a>' in page.text
+    assert "/deliveries?plugin=timed&amp;state=queued" not in page.text

@@ -2,9 +2,14 @@
 /* Advice by the state of a run. */
 #include "console/advice.h"
 
+#include "console/room.h"
 #include "console/view.h"
+#include "inbox/deliveries.h"
+#include "inbox/holds.h"
 #include "ingest/page.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_state(const struct inbox_entry *run, const char *state) {
@@ -19,6 +24,31 @@ bool advice_is_skipped(const struct inbox_entry *run) {
     return is_state(run, "done") && strcmp(run->label, "skipped") == 0;
 }
 
+/* Would a hold keep the run from beginning now? */
+static bool is_held(struct console_task *task, const struct inbox_entry *run) {
+    struct error err;
+    struct inbox_holds holds = {.operation = {.kind = INBOX_HOLDS}, .now_ms = task->now_ms};
+    struct inbox_run place = {.repository = run->repository};
+    bool held = false;
+    snprintf(place.installation, sizeof place.installation, "%s", run->installation);
+    snprintf(place.item, sizeof place.item, "%s", run->item);
+    if (room_read(task->console, &holds.operation, &err) == 0) {
+        for (size_t i = 0; i < holds.n_holds && !held; i++) {
+            const struct inbox_hold *hold = &holds.holds[i];
+            held = strcmp(hold->plugin, run->plugin) == 0 && inbox_hold_covers_run(hold, &place);
+        }
+    }
+    free(holds.holds);
+    return held;
+}
+
+/* "when the hold of PLUGIN ends.", with a link to the hold. */
+static void put_hold_end(struct buffer *page, const struct inbox_entry *run) {
+    http_page_html(page, "when the hold of <a href=\"" CONSOLE_PATH "/plugins/");
+    view_put_part(page, run->plugin);
+    http_page_put(page, "\">%s</a> ends.", run->plugin);
+}
+
 /* Somebody who may only read has no buttons. */
 static void put_for(struct console_task *task, const char *admin, const char *reader) {
     http_page_text(&task->page, task->role == CONSOLE_ADMIN ? admin : reader);
@@ -31,10 +61,15 @@ static void put_parked(struct console_task *task, const struct inbox_entry *run)
     http_page_html(
         page, "#permissions\">see which one is missing</a>, and add it in the settings of "
               "the App. Then an owner accepts it for <a href=\"" CONSOLE_PATH "/installations#i");
-    http_page_put(page,
-                  "%s\">the installation %s</a>. GitHub tells the host, and the run goes on by "
-                  "itself. If it does not, ",
+    http_page_put(page, "%s\">the installation %s</a>. GitHub tells the host, and the run goes on ",
                   run->installation, run->installation);
+    if (is_held(task, run)) {
+        put_hold_end(page, run);
+        put_for(task, " “Retry now” does not end the hold.", "");
+        http_page_html(page, "</p>\n");
+        return;
+    }
+    http_page_html(page, "by itself. If it does not, ");
     put_for(task, "press “Retry now”.", "a person with the admin's token can retry it.");
     http_page_html(page, "</p>\n");
 }
@@ -107,9 +142,8 @@ void advice_put(struct console_task *task, const struct inbox_entry *run, bool i
     } else if (is_state(run, "queued") || is_state(run, "waiting")) {
         put_later(task, run);
     } else if (is_state(run, "held")) {
-        http_page_html(page, "<p>It begins when the hold of <a href=\"" CONSOLE_PATH "/plugins/");
-        view_put_part(page, run->plugin);
-        http_page_put(page, "\">%s</a> ends.", run->plugin);
+        http_page_html(page, "<p>It begins ");
+        put_hold_end(page, run);
         put_for(task, " “Retry now” does not end the hold.", "");
         http_page_html(page, "</p>\n");
     } else if (advice_is_skipped(run)) {

@@ -284,6 +284,18 @@ static void put_worker(struct buffer *page, const char *plugin, const struct con
     http_page_html(page, "</dd></dl>\n");
 }
 
+/* A worker that runs gets no run of a plugin that is held as a whole. */
+static void put_state(struct buffer *page, const struct plugins *plugins, const char *name,
+                      const char *state) {
+    for (size_t i = 0; strcmp(state, "running") == 0 && i < plugins->holds.n_holds; i++) {
+        const struct inbox_hold *hold = &plugins->holds.holds[i];
+        if (strcmp(hold->plugin, name) == 0 && hold->scope == INBOX_HOLD_PLUGIN) {
+            state = inbox_hold_cause_name(hold->cause);
+        }
+    }
+    view_state(page, state);
+}
+
 /* The state is that of the present worker; earlier ones may have died. */
 static void put_deaths(struct buffer *page, const char *plugin) {
     struct metrics_worker worker;
@@ -306,7 +318,7 @@ static void put_plugin(struct console_task *task, const struct plugins *plugins,
     view_put_part(page, description->name);
     http_page_put(page, "\">%s</a> <span class=\"soft\">%s</span> ", description->name,
                   description->version);
-    view_state(page, state);
+    put_state(page, plugins, description->name, state);
     put_deaths(page, description->name);
     http_page_html(page, "</h2>\n");
     http_page_put(page, "<p>%s</p>\n<p>Sandbox ", description->summary);

@@ -59,3 +59,38 @@ def test_a_plugin_counts_a_run_that_waits_as_waiting_only(later):
     page = console.get("/plugins")
     assert '/deliveries?plugin=timed&amp;state=waiting">1 waiting</a>' in page.text
     assert "/deliveries?plugin=timed&amp;state=queued" not in page.text
+
+
+@pytest.fixture
+def parked(start_bot, fake):
+    """A bot with a run that is parked for a permission."""
+    state = fake.state
+    state["installations"][0]["permissions"] = {"metadata": "read", "pull_requests": "write"}
+    fake.put_state(state)
+    bot = start_console(start_bot, plugins=["ping", "trouble"])
+    guid = bot.deliver("issue_comment", snek.payload("issue_comment.created"))
+    bot.wait_log(msg="parked", delivery=guid)
+    console = Console(bot.url)
+    console.login(person="Ada")
+    return bot, console, guid
+
+
+@pytest.mark.parametrize("scope", [[], ["--item", "sneks-united/terrarium#12"]])
+def test_a_parked_run_of_a_paused_plugin_goes_on_after_the_pause(parked, scope):
+    bot, console, guid = parked
+    assert "and the run goes on by itself." in words_of(console.get(f"/deliveries/{guid}"))
+    bot.verb("plugins", "pause", "ping", "--item", "sneks-united/terrarium#99")
+    assert "and the run goes on by itself." in words_of(console.get(f"/deliveries/{guid}"))
+    bot.verb("plugins", "pause", "ping", *scope)
+    page = words_of(console.get(f"/deliveries/{guid}"))
+    assert "and the run goes on when the hold of ping ends." in page and "by itself" not in page
+
+
+def test_the_badge_of_a_plugin_is_that_of_its_hold(parked):
+    bot, console, _ = parked
+    badges = r'<h2><a href="/console/plugins/(\w+)">.*<span class="badge \w+">(\w+)</span>'
+    snek.wait_until(lambda: dict(re.findall(badges, console.get("/plugins").text)) == {
+        "ping": "running", "trouble": "running"}, "both workers")
+    bot.verb("plugins", "pause", "ping", "--item", "sneks-united/terrarium#12")
+    bot.verb("plugins", "pause", "trouble")
+    assert dict(re.findall(badges, console.get("/plugins").text)) == {"ping": "running", "trouble": "paused"}

@@ -85,7 +85,7 @@ static void put_dead(struct console_task *task, const struct inbox_entry *run, b
         http_page_html(page,
                        "<p><strong>Fix the plugin first.</strong> Its worker died while it ran "
                        "this delivery. A retry gives the same payload to the same code, and will "
-                       "probably end the same way. The <a href=\"#log\">log line "
+                       "probably end the same way. The <a href=\"#worker-died\">log line "
                        "<code>worker_died</code></a> has the crash. Load the fixed plugin with "
                        "<code>snekomatic reload</code>, and then retry.</p>\n");
     } else {

@@ -94,8 +94,8 @@ static void put_counts(struct buffer *page, const struct inbox_series *series,
     }
     http_page_put(
         page,
-        "</svg>\n<figcaption>Deliveries in %s: %lld, at most %lld in a bar. Runs that died and are "
-        "still dead: %lld.</figcaption>\n</figure>\n",
+        "</svg>\n<figcaption>Deliveries in %s, in green: %lld, at most %lld in a bar. Runs that "
+        "are dead, in red: %lld.</figcaption>\n</figure>\n",
         words, (long long)sums->count, (long long)sums->most_count, (long long)sums->dead);
 }
 

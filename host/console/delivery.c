@@ -239,9 +239,10 @@ static bool has_level(const char *line, size_t bytes, const char *level) {
     return memmem(line, most, logfmt, strlen(logfmt)) || memmem(line, most, json, strlen(json));
 }
 
-/* Warnings and errors stand out. */
+/* Warnings and errors stand out. The first death of a worker has an anchor. */
 static void put_lines(struct buffer *page, const struct buffer *lines) {
     const char *line = lines->data, *end = lines->data + lines->bytes, *next;
+    bool has_death = false;
     for (; line < end; line = next + 1) {
         next = memchr(line, '\n', (size_t)(end - line));
         next = next ? next : end;
@@ -249,6 +250,10 @@ static void put_lines(struct buffer *page, const struct buffer *lines) {
         const char *style = has_level(line, bytes, "warning") ? " class=\"held\"" : "";
         style = has_level(line, bytes, "error") ? " class=\"bad\"" : style;
         http_page_html(page, "<span");
+        if (!has_death && memmem(line, bytes, "worker_died", strlen("worker_died"))) {
+            http_page_html(page, " id=\"worker-died\"");
+            has_death = true;
+        }
         http_page_html(page, style);
         http_page_html(page, ">");
         http_page_text_bytes(page, line, bytes);

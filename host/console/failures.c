@@ -39,7 +39,8 @@ static void put_bulk_button(struct console_task *task, const struct inbox_failur
 static void put_when(struct console_task *task, const struct inbox_failure_group *group) {
     struct buffer *page = &task->page;
     bool one = group->runs == 1;
-    if (!one) {
+    /* Pages show whole seconds. */
+    if (group->first_ms / 1000 != group->last_ms / 1000) {
         http_page_html(page, "First ");
         view_time(page, group->first_ms, task->now_ms);
         http_page_html(page, ", last ");

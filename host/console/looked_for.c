@@ -163,12 +163,10 @@ static void put_found(struct console_task *task, const struct search *search,
         http_page_html(page, "</p>\n");
     } else if (any) {
         http_page_html(page, "<p class=\"notice\" id=\"looked-for\">");
-        if (search->word) {
-            http_page_html(page, "No delivery comes from a person or an event of this name. ");
-        }
         http_page_put(page, "These have <strong>%s</strong> ", any);
         put_places(page, found, any);
-        http_page_html(page, ".</p>\n");
+        http_page_html(page,
+                       search->word ? ". No person and no event has this name.</p>\n" : ".</p>\n");
     } else {
         http_page_html(page, "<p class=\"hint\" id=\"looked-for\">Shown: ");
         if (!looked_for_put_filters(page, search)) {

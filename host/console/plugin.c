@@ -21,18 +21,37 @@ static bool is_enough(const char *level, enum permission_level needed) {
 
 /* ---- HTML ---- */
 
+/* *all: the installations that GitHub lists. */
+static size_t count_lacking(const struct app_view *view, const struct app_need *need, size_t *all) {
+    struct app_installation one;
+    size_t lacking = 0;
+    char level[APP_VIEW_TEXT_MAX];
+    for (*all = 0; app_view_installation(view, *all, &one); (*all)++) {
+        app_installation_permission(&one, need->name, level);
+        lacking += !is_enough(level, need->level);
+    }
+    return lacking;
+}
+
 /* The installations that grant less than the plugin needs, with the place where owners accept. */
 static void put_lacking(struct buffer *page, const struct app_view *view,
                         const struct app_need *need) {
     struct app_installation one;
-    size_t lacking = 0, all = 0;
+    size_t all, named = 0, lacking = count_lacking(view, need, &all);
     char level[APP_VIEW_TEXT_MAX];
-    for (; app_view_installation(view, all, &one); all++) {
+    if (lacking == 0) {
+        http_page_put(page, "granted by all (%zu)", all);
+        return;
+    }
+    http_page_put(page,
+                  lacking == 1 ? "%zu of %zu does not grant it: " : "%zu of %zu do not grant it: ",
+                  lacking, all);
+    for (size_t i = 0; named < NAMED_MAX && app_view_installation(view, i, &one); i++) {
         app_installation_permission(&one, need->name, level);
-        if (is_enough(level, need->level) || ++lacking > NAMED_MAX) {
+        if (is_enough(level, need->level)) {
             continue;
         }
-        http_page_html(page, lacking == 1 ? "not granted by " : ", ");
+        http_page_html(page, named++ == 0 ? "" : ", ");
         if (*one.url) {
             http_page_put(page, "<a href=\"%s\" rel=\"noreferrer\">%s</a>", one.url, one.account);
         } else {
@@ -40,11 +59,7 @@ static void put_lacking(struct buffer *page, const struct app_view *view,
         }
         http_page_put(page, " (%s)", github_permission_words(github_permission_level(level)));
     }
-    if (lacking == 0) {
-        http_page_put(page, "granted by all (%zu)", all);
-    } else {
-        http_page_put(page, ": %zu of %zu", lacking, all);
-    }
+    http_page_html(page, lacking > named ? ", …" : "");
 }
 
 static bool declares(const struct description *description, const char *permission) {
@@ -56,12 +71,17 @@ static bool declares(const struct description *description, const char *permissi
     return false;
 }
 
+/* Without an optional permission the plugin does its other work. */
+static bool is_optional(const struct description *description, const struct app_need *need) {
+    return declares(description, need->name) && need->required == PERMISSION_NONE;
+}
+
 static const char *kind_of_need(const struct description *description,
                                 const struct app_need *need) {
     if (!declares(description, need->name)) {
         return " (for its events)";
     }
-    return need->required == PERMISSION_NONE ? " (optional)" : "";
+    return is_optional(description, need) ? " (optional)" : "";
 }
 
 static void put_permission(struct buffer *page, const struct app_view *view,
@@ -73,7 +93,8 @@ static void put_permission(struct buffer *page, const struct app_view *view,
     http_page_put(page, "<tr><th scope=\"row\">%s</th><td>%s%s</td><td>",
                   known ? known->title : need->name, github_permission_words(need->level),
                   kind_of_need(description, need));
-    view_state(page, enough ? "granted" : "missing");
+    const char *lack = is_optional(description, need) ? "not requested" : "missing";
+    view_state(page, enough ? "requested" : lack);
     http_page_put(page, " %s</td><td class=\"wide\">",
                   github_permission_words(github_permission_level(level)));
     put_lacking(page, view, need);
@@ -105,7 +126,7 @@ static void put_permissions(struct buffer *page, const struct app_view *view,
                          "aria-labelledby=\"permissions\"><table class=\"list "
                          "grants\">\n<thead><tr><th scope=\"col\">"
                          "Permission</th><th scope=\"col\">The plugin declares</th><th "
-                         "scope=\"col\">The App's settings</th><th scope=\"col\">Installations "
+                         "scope=\"col\">The App requests</th><th scope=\"col\">Installations "
                          "grant it</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < needs->n_permissions; i++) {
         put_permission(page, view, description, &needs->permissions[i]);

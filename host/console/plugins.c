@@ -74,8 +74,8 @@ static void put_sparkline(struct buffer *page, const struct inbox_plugin_runs *r
     }
     if (sum == 0) {
         http_page_html(page,
-                       "<p class=\"hint\">The chart of the last 24 hours is empty. A run is in "
-                       "it two minutes after its delivery came.</p>\n");
+                       "<p class=\"hint\">The chart of the last 24 hours has no run yet. A run "
+                       "comes into it two minutes after its delivery.</p>\n");
         return;
     }
     http_page_put(page,
@@ -109,7 +109,7 @@ static void put_counts(struct buffer *page, const struct inbox_plugin_runs *runs
             any = true;
         }
     }
-    http_page_html(page, any ? "" : "No run waits or failed. ");
+    http_page_html(page, any ? "· " : "No run waits or failed. ");
     http_page_html(page, "<a href=\"" CONSOLE_PATH "/deliveries?plugin=");
     view_put_part(page, runs->plugin);
     http_page_html(page, "\">All its runs</a></p>\n");
@@ -225,18 +225,21 @@ static void put_hold_form(struct console_task *task, const char *plugin, const c
 static void put_hold(struct console_task *task, const struct inbox_hold *hold) {
     struct buffer *page = &task->page;
     bool paused = hold->cause == INBOX_HOLD_PAUSED;
+    /* The verb's reason would repeat the badge. */
+    bool by_operator = strcmp(hold->reason, "paused by an operator") == 0;
     http_page_html(page, "<div class=\"actions\">");
     view_state(page, inbox_hold_cause_name(hold->cause));
-    http_page_put(page, " <span>%s %s since ",
+    http_page_put(page, hold->scope == INBOX_HOLD_PLUGIN ? " <span>%s" : " <span>%s %s",
                   hold->scope == INBOX_HOLD_PLUGIN ? "the whole plugin"
                                                    : inbox_hold_scope_name(hold->scope),
                   hold->value);
+    http_page_html(page, by_operator ? ", by an operator, since " : " since ");
     view_time(page, hold->since_ms, task->now_ms);
     if (hold->until_ms > 0) {
         http_page_html(page, ", ends ");
         view_time(page, hold->until_ms, task->now_ms);
     }
-    http_page_put(page, ": %s</span>\n", hold->reason);
+    http_page_put(page, by_operator ? "</span>\n" : ": %s</span>\n", hold->reason);
     put_hold_form(task, hold->plugin, paused ? "resume" : "release", hold,
                   paused ? "Resume" : "Release", "quiet");
     http_page_html(page, "</div>\n");
@@ -267,18 +270,19 @@ static void put_worker(struct buffer *page, const char *plugin, const struct con
     view_duration(worker.ran_ms, ran);
     http_page_html(page, "<dl class=\"facts\"><dt>Worker on this host</dt><dd>");
     if (worker.memory_bytes > 0) {
-        http_page_put(page, "%lld of %u MiB<br>", (long long)(worker.memory_bytes >> 20),
-                      config->memory_mib);
+        http_page_put(page, "%lld of at most %u MiB of memory<br>",
+                      (long long)(worker.memory_bytes >> 20), config->memory_mib);
     }
-    http_page_put(page, "%lld of %u runs at once; since the host's start its runs took %s",
+    http_page_put(page,
+                  "%lld of at most %u runs at once<br>its runs took %s since the host's start",
                   (long long)worker.runs_now, config->concurrency, ran);
     if (host_ms > 0) {
         int64_t use = worker.ran_ms * 1000 / (host_ms * config->concurrency);
-        http_page_put(page, " (%lld.%lld %% of its capacity)", (long long)(use / 10),
-                      (long long)(use % 10));
+        http_page_put(page, " (%lld.%lld %% of the time that it had for %u runs at once)",
+                      (long long)(use / 10), (long long)(use % 10), config->concurrency);
     }
     if (worker.deaths > 0) {
-        http_page_put(page, "<br><strong>it died %lld time%s since then</strong>",
+        http_page_put(page, "<br><strong>it died %lld time%s since the host's start</strong>",
                       (long long)worker.deaths, worker.deaths == 1 ? "" : "s");
     }
     http_page_html(page, "</dd></dl>\n");

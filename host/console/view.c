@@ -189,7 +189,7 @@ void view_state(struct buffer *page, const char *state) {
                  {"dry run", "calm"},    {"replayed", "calm"},   {"running", "live"},
                  {"queued", "live"},     {"blocked", "held"},    {"suspect", "bad"},
                  {"full", "good"},       {"partial", "held"},    {"off", "bad"},
-                 {"rejected", "bad"},    {"granted", "good"},    {"subscribed", "good"},
+                 {"rejected", "bad"},    {"requested", "good"},  {"subscribed", "good"},
                  {"missing", "bad"},     {"suspended", "held"},  {"not subscribed", "bad"}};
     const char *kind = "calm";
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {

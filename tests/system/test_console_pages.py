@@ -316,10 +316,14 @@ def test_a_run_that_crashed_says_to_fix_the_plugin_and_shows_the_crash(bot, cons
     bot.wait_log(msg="worker_died", delivery=guid)
     snek.wait_until(lambda: "Fix the plugin first." in console.get(f"/deliveries/{guid}").text, "the advice")
     page = console.get(f"/deliveries/{guid}")
-    assert "msg=worker_died" in page.text and "Its worker died while it ran this delivery" in words_of(page)
+    assert '<a href="#worker-died">' in page.text
+    assert re.search(r'<span id="worker-died"[^>]*>time=[^<]* msg=worker_died', page.text)
+    assert page.text.count('id="worker-died"') == 1 and "Its worker died while it ran this delivery" in words_of(page)
     assert '<button class="quiet">Retry now' in page.text
     assert "Fix the plugin before you retry." in words_of(console.get("/failures"))
-    assert re.search(r"died \d+ times?", words_of(console.get("/plugins")))
+    words = words_of(console.get("/plugins"))
+    assert re.search(r"died \d+ times? since the host's start", words) and " of at most 32 runs at once" in words
+    assert re.search(r"1 dead · All its runs", words)
 
 
 def test_a_parked_run_leads_to_the_permission_and_to_one_button(narrow):
@@ -519,8 +523,9 @@ def test_a_plugin_page_compares_what_it_declares_with_what_is_granted_and_subscr
     assert shown["events"]["issues"] and not shown["events"]["issue_comment"]
     page = console.get("/plugins/ping")
     address = rf"http[^\"]+/organizations/sneks-united/settings/installations/{snek.INSTALLATION}"
-    assert re.search(rf'not granted by <a href="{address}" rel="noreferrer">sneks-united</a> \(No access\): 1 of 1',
+    assert re.search(rf'1 of 1 does not grant it: <a href="{address}" rel="noreferrer">sneks-united</a> \(No access\)',
                      page.text)
+    assert re.search(r"Issues Read and write requested Read and write 1 of 1", words_of(page)), words_of(page)
     assert re.search(r"issue_comment\s+not subscribed\s+GitHub sends none", text_of(page))
     assert '<a href="/console/plugins/ping">' in console.get("/plugins").text
     assert console.get("/plugins/nobody").status == 404 and page.form("/pause")
@@ -545,7 +550,7 @@ def test_a_plugin_shows_the_memory_and_the_use_of_its_worker(start_bot):
     bot.wait_log(msg="started", delivery=guid)
     [worker] = [one["worker"] for one in console.json("/plugins")["plugins"] if one["name"] == "trouble"]
     assert worker["runs"] == 1 and 1 << 20 < worker["memory_bytes"] < 1 << 30 and worker["deaths"] == 0
-    assert re.search(r"\d+ of 256 MiB\s+1 of 32 runs at once", text_of(console.get("/plugins")))
+    assert re.search(r"\d+ of at most 256 MiB of memory\s+1 of at most 32 runs at once", text_of(console.get("/plugins")))
     metrics = snek.request("GET", f"{bot.url}/metrics").body.decode()
     assert 'snekomatic_worker_runs{plugin="trouble"} 1' in metrics
     assert re.search(r'snekomatic_worker_resident_memory_bytes\{plugin="trouble"\} [1-9]', metrics)

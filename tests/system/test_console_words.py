@@ -176,4 +176,18 @@ def test_a_group_of_one_failure_is_in_the_singular(start):
             assert "Its delivery" in words and "Retry it…" in words and "all of them" not in words
             assert "First" not in words and link in page.text
         else:
-            assert "First" in words and "The last one, all of them" in words and "Retry all…" in words
+            assert "The last one, all of them" in words and "Retry all…" in words
+
+
+def test_a_pause_from_the_command_line_is_named_once(start):
+    bot, console = start("trouble")
+    bot.verb("plugins", "pause", "trouble")
+    words = words_of(console.get("/plugins"))
+    assert re.search(r"paused the whole plugin, by an operator, since \S+ \S+ UTC", words) and "paused by" not in words
+
+
+def test_a_search_says_what_it_found_before_what_it_did_not_find(start):
+    bot, console = start("trouble")
+    bot.wait_log(msg="dead", delivery=bot.deliver("trouble", trouble("fail")))
+    words = words_of(console.get("/deliveries?q=asked"))
+    assert words.index("These have asked in their reason") < words.index("No person and no event has this name.")

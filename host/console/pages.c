@@ -60,8 +60,13 @@ void console_pages_handle(struct console_task *task) {
         return;
     }
     bool other = find(task->path, !task->is_post) != NULL;
-    view_problem(task, other ? 405 : 404, "There is no such page",
-                 other ? "This path does not accept this method."
-                       : "The console has no page at this path.",
+    if (other) {
+        view_problem(task, 405, "This path does not accept this method",
+                     task->is_post ? "It is a page, and takes no form."
+                                   : "It takes the form of a button, and is no page.",
+                     "Use the menu.");
+        return;
+    }
+    view_problem(task, 404, "There is no such page", "The console has no page at this path.",
                  "Use the menu.");
 }

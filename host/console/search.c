@@ -247,8 +247,11 @@ static void read_time(const struct console_task *task, struct search *search, co
                       int64_t *time_ms) {
     const char *text = task_field(task, name);
     if (*text && time_text_read(text, task->now_ms, time_ms) < 0) {
-        search->problem =
-            "A time is unreadable. Write 90s, 15m, 2h, 3d or 1w, or 2025-01-31T23:59.";
+        search->problem = strcmp(name, "since") == 0
+                              ? "The field “since” is unreadable. Write 90s, 15m, 2h, 3d or 1w, or "
+                                "2025-01-31T23:59."
+                              : "The field “until” is unreadable. Write 90s, 15m, 2h, 3d or 1w, or "
+                                "2025-01-31T23:59.";
     }
 }
 

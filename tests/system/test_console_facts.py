@@ -94,3 +94,19 @@ def test_the_badge_of_a_plugin_is_that_of_its_hold(parked):
     bot.verb("plugins", "pause", "ping", "--item", "sneks-united/terrarium#12")
     bot.verb("plugins", "pause", "trouble")
     assert dict(re.findall(badges, console.get("/plugins").text)) == {"ping": "running", "trouble": "paused"}
+
+
+def test_a_path_of_buttons_is_no_page_and_says_so(start):
+    _, console = start("ping")
+    page = console.get("/installations/60001")
+    assert page.status == 405 and "no such page" not in words_of(page)
+    assert "This path does not accept this method" in words_of(page) and "is no page" in words_of(page)
+    page = console.get("/nothing")
+    assert page.status == 404 and "There is no such page" in words_of(page)
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+def test_a_time_that_is_unreadable_is_named(start, field):
+    _, console = start("ping")
+    page = console.get(f"/deliveries?{field}=yesterday")
+    assert page.status == 400 and f"The field “{field}” is unreadable." in words_of(page)

@@ -4,6 +4,7 @@
 #include "cli/plugin_check.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/install_path.h"
 #include "base/secret.h"
 #include "cli/cli.h"
@@ -26,8 +27,18 @@
 #define MEMORY_MIB 256
 /* Starts and ends of the plugin. */
 #define LIVES 100
+/* Runs of one payload in which an allocation fails. Up to ALLOCATIONS_EACH each allocation fails
+ * once; beyond it the steps grow, because a handler that takes so many has a loop. */
+#define ALLOCATION_RUNS 60
+#define ALLOCATIONS_EACH 40
+/* For all payloads. */
+#define ALLOCATIONS_TOTAL_S 30
+/* An event, a dot and an action. */
+#define TURN_BYTES_MAX (NAME_MAX + FRAME_NAME_MAX + 2)
 /* Failures that are printed; the rest are counted. */
 #define FAILURES_SHOWN 10
+
+enum pass { PASS_VARIANTS, PASS_CANCELLED, PASS_ALLOCATIONS };
 
 struct check {
     const char *path, *payloads, *config_path;
@@ -35,7 +46,12 @@ struct check {
     struct direct_starter direct;
     struct worker_process_spec spec;
     struct trial *trial;
-    bool cancelled;
+    enum pass pass;
+    /* PASS_ALLOCATIONS: the events and actions that had their turn. */
+    json_t *had_turns;
+    int64_t until_ms;
+    bool cut_short;
+    unsigned failed_allocations;
     /* The delivery under trial. */
     const char *event, *action, *file;
     unsigned deliveries, failures;
@@ -107,16 +123,71 @@ static void deliver(struct check *check, enum trial_github github, const char *w
                                             .json = json,
                                             .bytes = bytes,
                                             .github = github,
-                                            .cancelled = check->cancelled};
+                                            .cancelled = check->pass == PASS_CANCELLED};
     check->deliveries++;
-    if (trial_deliver(check->trial, &delivery, &why) < 0) {
+    int result = trial_deliver(check->trial, &delivery, &why);
+    if (result == 0 && check->pass == PASS_ALLOCATIONS) {
+        result = trial_end(check->trial, &why);
+    }
+    if (result < 0) {
+        char allocation[200];
+        const char *function = trial_failed_allocation(check->trial);
+        if (*function) {
+            snprintf(allocation, sizeof allocation,
+                     "when allocation %llu of the handler fails (%s)",
+                     (unsigned long long)check->spec.failing_allocation, function);
+            what = allocation;
+        }
         report(check, check->file, what, why);
     }
 }
 
-/* Every way for a whole payload; the variants take turns. */
+static void name_turn(const struct check *check, char name[TURN_BYTES_MAX]) {
+    snprintf(name, TURN_BYTES_MAX, "%s.%s", check->event, check->action);
+}
+
+/* One payload of each event and action is enough, if its handler takes memory. */
+static bool had_turn(const struct check *check) {
+    char name[TURN_BYTES_MAX];
+    name_turn(check, name);
+    return check->pass == PASS_ALLOCATIONS && json_object_get(check->had_turns, name);
+}
+
+static void note_turn(struct check *check) {
+    char name[TURN_BYTES_MAX];
+    name_turn(check, name);
+    /* Without memory the next payload has a turn too. */
+    (void)json_object_set_new(check->had_turns, name, json_true());
+}
+
+/* Each run has a worker of its own. The last run takes fewer allocations than the number that was
+ * to fail. */
+static void fail_allocations(struct check *check, const char *json, size_t bytes) {
+    uint64_t number = 1;
+    for (unsigned i = 0; i < ALLOCATION_RUNS && !check->stalled; i++) {
+        if (clock_monotonic_ms() >= check->until_ms) {
+            check->cut_short = true;
+            return;
+        }
+        check->spec.failing_allocation = number;
+        deliver(check, TRIAL_GITHUB_OBJECT, "", json, bytes);
+        if (!*trial_failed_allocation(check->trial)) {
+            return;
+        }
+        check->failed_allocations++;
+        note_turn(check);
+        number += number < ALLOCATIONS_EACH ? 1 : number / 8;
+    }
+}
+
+/* Every way for a whole payload; the variants take turns. For failing allocations only the whole
+ * payload. */
 static int on_payload(void *context, const char *what, const char *json, size_t bytes) {
     struct check *check = context;
+    if (check->pass == PASS_ALLOCATIONS) {
+        fail_allocations(check, json, bytes);
+        return 1;
+    }
     if (*what) {
         deliver(check, check->deliveries % TRIAL_GITHUB_KINDS, what, json, bytes);
         return 0;
@@ -174,10 +245,10 @@ static void try_payload(struct check *check, json_t *payload, const char *event)
     const struct description *description = trial_description(check->trial);
     check->event = event;
     check->action = action;
-    if (!action || !description_wants(description, event, action)) {
+    if (!action || !description_wants(description, event, action) || had_turn(check)) {
         return;
     }
-    if (check->cancelled) {
+    if (check->pass == PASS_CANCELLED) {
         AUTO_FREE char *json = json_dumps(payload, JSON_COMPACT);
         if (json) {
             on_payload(check, "", json, strlen(json));
@@ -239,8 +310,21 @@ static int compare_names(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static void conclude_allocations(struct check *check) {
+    char what[120];
+    snprintf(what, sizeof what, "%u runs in which one allocation fails", check->failed_allocations);
+    if (check->cut_short) {
+        snprintf(what + strlen(what), sizeof what - strlen(what), "; stopped after %d s",
+                 ALLOCATIONS_TOTAL_S);
+    }
+    conclude(check, what);
+}
+
 /* 0, or -1 when there is no folder. */
-static int try_payloads(struct check *check, bool cancelled) {
+static int try_payloads(struct check *check, enum pass pass) {
+    static const char *const how[] = {[PASS_VARIANTS] =
+                                          "whole, and with each value missing or null",
+                                      [PASS_CANCELLED] = "cancelled at once"};
     struct dirent **names;
     char what[120];
     const char *why;
@@ -249,7 +333,8 @@ static int try_payloads(struct check *check, bool cancelled) {
         fprintf(stderr, "%s: %m\n", check->payloads);
         return -1;
     }
-    check->cancelled = cancelled;
+    check->pass = pass;
+    check->until_ms = clock_monotonic_ms() + ALLOCATIONS_TOTAL_S * 1000;
     check->deliveries = 0;
     for (int i = 0; i < count; i++) {
         try_file(check, names[i]->d_name);
@@ -260,15 +345,17 @@ static int try_payloads(struct check *check, bool cancelled) {
     if (trial_end(check->trial, &why) < 0) {
         report(check, "after the payloads", "", why);
     }
+    if (pass == PASS_ALLOCATIONS) {
+        conclude_allocations(check);
+        return 0;
+    }
     if (check->deliveries == 0) {
         printf("none no payload in %s is of an event that the plugin wants; give others with "
                "--payloads\n",
                check->payloads);
         return 0;
     }
-    const char *how =
-        cancelled ? "cancelled at once" : "whole, and with each value missing or null";
-    snprintf(what, sizeof what, "%u deliveries, %s", check->deliveries, how);
+    snprintf(what, sizeof what, "%u deliveries, %s", check->deliveries, how[pass]);
     conclude(check, what);
     return 0;
 }
@@ -292,14 +379,17 @@ static int run_trials(struct check *check) {
         fprintf(stderr, "no memory\n");
         return EX_OSERR;
     }
+    check->had_turns = json_object();
     int status = EX_CONFIG;
     if (try_to_load(check) == 0) {
         try_lives(check);
-        if (!check->stalled && try_payloads(check, false) == 0 && !check->stalled &&
-            try_payloads(check, true) == 0 && check->all_failures == 0) {
+        if (!check->stalled && try_payloads(check, PASS_VARIANTS) == 0 && !check->stalled &&
+            try_payloads(check, PASS_CANCELLED) == 0 && !check->stalled &&
+            try_payloads(check, PASS_ALLOCATIONS) == 0 && check->all_failures == 0) {
             status = EX_OK;
         }
     }
+    json_decref(check->had_turns);
     trial_free(check->trial);
     return status;
 }

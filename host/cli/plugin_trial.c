@@ -28,6 +28,8 @@ struct trial {
     /* trial_end() has closed the worker's socket. */
     bool ending;
     bool late;
+    /* The function whose allocation failed in the last delivery; "": none did. */
+    char failed_allocation[100];
     /* "": nothing went wrong. */
     char why[2048];
 };
@@ -143,6 +145,14 @@ static bool on_timer(void *context, uint64_t run, int64_t delay_ms, struct frame
 }
 
 static bool on_log(void *context, uint64_t run, enum log_level level, struct frame_text text) {
+    static const char opening[] = FRAME_ALLOCATION_FAILED;
+    const size_t bytes = sizeof opening - 1;
+    struct trial *trial = context;
+    if (trial->spec->failing_allocation > 0 && text.bytes > bytes &&
+        memcmp(text.data, opening, bytes) == 0) {
+        snprintf(trial->failed_allocation, sizeof trial->failed_allocation, "%.*s",
+                 (int)(text.bytes - bytes), text.data + bytes);
+    }
     return true;
 }
 
@@ -208,6 +218,10 @@ bool trial_was_late(const struct trial *trial) {
     return trial->late;
 }
 
+const char *trial_failed_allocation(const struct trial *trial) {
+    return trial->failed_allocation;
+}
+
 static void forget_worker(struct trial *trial) {
     worker_process_free(trial->worker_process);
     trial->worker_process = NULL;
@@ -258,6 +272,7 @@ int trial_start(struct trial *trial, const char **why) {
 }
 
 int trial_deliver(struct trial *trial, const struct trial_delivery *delivery, const char **why) {
+    trial->failed_allocation[0] = '\0';
     if (trial_start(trial, why) < 0) {
         return -1;
     }

@@ -55,6 +55,9 @@ int trial_deliver(struct trial *trial, const struct trial_delivery *delivery, co
 int trial_end(struct trial *trial, const char **why);
 /* The last failure was a deadline. */
 bool trial_was_late(const struct trial *trial);
+/* The function whose allocation failed in the last delivery, because the spec's failing_allocation
+ * was reached, for people; "": none did. Borrowed until the next delivery. */
+const char *trial_failed_allocation(const struct trial *trial);
 
 /* The plugin's description, from the first start that got so far; NULL before. */
 const struct description *trial_description(const struct trial *trial);

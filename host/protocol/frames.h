@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 13
+#define FRAME_PROTOCOL 14
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -45,6 +45,10 @@
 /* The subscriptions, the commands and the permissions of one plugin, each. A number of items. */
 #define FRAME_ITEMS_MAX 256
 
+/* The line of FRAME_LOG that a worker sends before it lets an allocation fail (FRAME_LOAD) begins
+ * so; the name of the function follows. */
+#define FRAME_ALLOCATION_FAILED "check: an allocation fails: "
+
 enum frame_kind {
     /* Host to worker. */
 
@@ -52,7 +56,8 @@ enum frame_kind {
      * memory_mib. Once, first. The process that starts the worker (the supervisor, for `serve`)
      * sends it before the host has the socket. */
     FRAME_START = 1,
-    /* Text [plugin.config] as a JSON object, number concurrency, number log level (enum log_level).
+    /* Text [plugin.config] as a JSON object, number concurrency, number log level (enum log_level),
+     * number of the handlers' allocation that fails (from 1, for `check --plugin`; 0: none).
      * Once, second. Its first bytes carry descriptors (enum frame_load_fd). */
     FRAME_LOAD,
     /* Text event, text action ("" when the payload has none), text delivery GUID, text

@@ -3,6 +3,7 @@
 #include "worker/arena.h"
 
 #include "base/lock.h"
+#include "worker/failing_allocation.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static struct arena_block *block_with_room(struct arena *arena, size_t bytes) {
 
 void *arena_alloc(struct arena *arena, size_t bytes) {
     size_t align = _Alignof(max_align_t);
-    if (bytes > arena->max) {
+    if (bytes > arena->max || failing_allocation_take("the SDK")) {
         return NULL;
     }
     bytes = (bytes + align - 1) / align * align;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "worker/check_action.h"
 #include "worker/denial.h"
+#include "worker/failing_allocation.h"
 #include "worker/markdown.h"
 #include "worker/matching.h"
 #include "worker/memory_limit.h"
@@ -48,7 +49,10 @@ static int32_t checked_result(struct run *run, int32_t result) {
 static bool call_handler(struct run *run, snek_handler handler, struct outcome *outcome) {
     struct reason *reason = run_reason(run);
     *reason = (struct reason){0};
-    int32_t result = checked_result(run, handler(run_shown(run)));
+    failing_allocation_on_handler(true);
+    int32_t result = handler(run_shown(run));
+    failing_allocation_on_handler(false);
+    result = checked_result(run, result);
     if (reason->of_call && result >= 0) {
         /* A call failed, and the handler went on without it. */
         reason->text[0] = '\0';

@@ -7,6 +7,7 @@
 #include "worker/dependencies.h"
 #include "worker/descriptor.h"
 #include "worker/explain.h"
+#include "worker/failing_allocation.h"
 #include "worker/host_vtable.h"
 #include "worker/loader.h"
 #include "worker/memory_limit.h"
@@ -47,7 +48,7 @@ struct load {
     char path[PATH_MAX];
     /* The host gave pipes for output, so it takes the descriptors of WATCH. */
     bool is_watched;
-    uint64_t concurrency, sandbox, memory_mib, log_level;
+    uint64_t concurrency, sandbox, memory_mib, log_level, failing_allocation;
 };
 
 static void prepare_process(void) {
@@ -145,6 +146,7 @@ static int parse_load(struct worker *worker, const struct wire_frame *frame, str
     struct frame_text json = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
     load->concurrency = frame_get_number(&reader);
     load->log_level = frame_get_number(&reader);
+    load->failing_allocation = frame_get_number(&reader);
     if (frame_read_end(&reader) < 0 || load->concurrency == 0 ||
         load->concurrency > CONCURRENCY_MAX || load->log_level > SNEK_LEVEL_ERROR) {
         return -1;
@@ -287,6 +289,10 @@ static void load_plugin(struct worker *worker, const struct load *load) {
     enter_sandbox(worker, load);
     alarm(MAIN_THREAD_SECONDS);
     if (loader_load(load->path, worker_plugin(worker), &err) < 0) {
+        reject(worker, err.text);
+    }
+    if (load->failing_allocation > 0 &&
+        failing_allocation_arm(worker, load->path, load->failing_allocation, &err) < 0) {
         reject(worker, err.text);
     }
     set_thread_name(worker_plugin(worker)->name);

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/link.h"
+#include "worker/failing_allocation.h"
 #include "worker/http_send.h"
 #include "worker/json_body.h"
 #include "worker/memory_limit.h"
@@ -65,7 +66,10 @@ void pagination_free(struct snek_pages *pages) {
 }
 
 static struct snek_pages *pages_new(struct run *run) {
-    struct snek_pages *pages = calloc(1, sizeof *pages);
+    struct snek_pages *pages = NULL;
+    if (!failing_allocation_take("the SDK")) {
+        pages = calloc(1, sizeof *pages);
+    }
     if (pages) {
         http_call_init(&pages->call);
         pages->resource.on_run_end = pages_on_run_end;

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "worker/descriptor.h"
+#include "worker/failing_allocation.h"
 #include "worker/found_values.h"
 #include "worker/http_send.h"
 #include "worker/known_keys.h"
@@ -48,7 +49,10 @@ static void on_run_end(struct run_resource *resource) {
 }
 
 static struct snek_repository_config *config_new(struct run *run) {
-    struct snek_repository_config *config = calloc(1, sizeof *config);
+    struct snek_repository_config *config = NULL;
+    if (!failing_allocation_take("the SDK")) {
+        config = calloc(1, sizeof *config);
+    }
     if (config) {
         config->run = run;
         found_values_init(&config->found, VALUES_MAX);

@@ -2,6 +2,7 @@
 /* struct snek_response: the frame that the host sent, and the texts that were found in it. */
 #include "worker/response.h"
 
+#include "worker/failing_allocation.h"
 #include "worker/found_values.h"
 #include "worker/run.h"
 
@@ -22,7 +23,10 @@ static void response_on_run_end(struct run_resource *resource) {
 }
 
 struct snek_response *response_new(struct run *run) {
-    struct snek_response *response = calloc(1, sizeof *response);
+    struct snek_response *response = NULL;
+    if (!failing_allocation_take("the SDK")) {
+        response = calloc(1, sizeof *response);
+    }
     if (response) {
         found_values_init(&response->found, RESPONSE_TEXTS_MAX);
         response->resource.on_run_end = response_on_run_end;

@@ -256,6 +256,7 @@ static void send_load(struct worker_process *worker_process,
     frame_put_text(&writer, spec->config_json);
     frame_put_number(&writer, spec->concurrency);
     frame_put_number(&writer, (uint64_t)spec->log_level);
+    frame_put_number(&writer, spec->failing_allocation);
     send_buffer(worker_process, &writer);
 }
 

@@ -100,6 +100,8 @@ struct worker_process_spec {
     uint32_t concurrency, memory_mib;
     enum frame_sandbox sandbox;
     enum log_level log_level;
+    /* The handlers' allocation that fails, from 1; 0: none. */
+    uint64_t failing_allocation;
 };
 
 /* 0 and `*worker_process`, or -1 when no process could be started. `starter`, `handlers` and

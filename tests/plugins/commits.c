@@ -51,6 +51,9 @@ static int32_t on_edited(struct snek_run *run) {
 static int32_t on_large(struct snek_run *run) {
     char *data = (char *)snek_allocate(run, 4 << 20);
     struct snek_file file = {"large", {data, 4 << 20}};
+    if (!data) {
+        return snek_fail(run, "no memory");
+    }
     memset(data, 'x', 4 << 20);
     return snek_commit(run, "main", .message = "m", .files = &file, .files_count = 1);
 }

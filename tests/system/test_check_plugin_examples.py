@@ -44,3 +44,4 @@ def test_a_good_plugin_survives_every_example_of_github_with_each_value_missing(
                              lines[2])[1])
     assert tried > (500 if os.environ.get("SNEK_SANITIZED") else 1500)
     assert re.fullmatch(r"ok   \d+ deliveries, cancelled at once", lines[3])
+    assert re.fullmatch(r"ok   \d+ runs in which one allocation fails(; stopped after 30 s)?", lines[4])

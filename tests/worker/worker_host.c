@@ -134,6 +134,7 @@ void host_load(struct worker_host *host, const char *path, const struct worker_o
     frame_put_text(&writer, options->config ? options->config : "{}");
     frame_put_number(&writer, usual(options->concurrency, 4));
     frame_put_number(&writer, options->log_level);
+    frame_put_number(&writer, 0);
     assert_int_equal(frame_end(&writer), 0);
     host_send(host, &buffer);
 }

@@ -77,11 +77,13 @@ static char *failing_strndup(const char *text, size_t bytes) {
     return failing_allocation_take("strndup()") ? NULL : strndup(text, bytes);
 }
 
-static int failing_vasprintf(char **text, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static int failing_vasprintf(char **text, const char *format,
+                                                                   va_list args) {
     return failing_allocation_take("asprintf()") ? -1 : vasprintf(text, format, args);
 }
 
-static int failing_asprintf(char **text, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static int failing_asprintf(char **text, const char *format,
+                                                                  ...) {
     va_list args;
     va_start(args, format);
     int result = failing_vasprintf(text, format, args);
@@ -90,11 +92,13 @@ static int failing_asprintf(char **text, const char *format, ...) {
 }
 
 /* With _FORTIFY_SOURCE the compiler calls these. */
-static int failing_vasprintf_chk(char **text, int flag, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static int
+failing_vasprintf_chk(char **text, int flag, const char *format, va_list args) {
     return failing_vasprintf(text, format, args);
 }
 
-static int failing_asprintf_chk(char **text, int flag, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static int failing_asprintf_chk(char **text, int flag,
+                                                                      const char *format, ...) {
     va_list args;
     va_start(args, format);
     int result = failing_vasprintf(text, format, args);

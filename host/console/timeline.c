@@ -74,15 +74,17 @@ static void put_effect(struct console_task *task, const struct inbox_timeline *t
     struct buffer *page = &task->page;
     const struct inbox_audit_entry *row = &effect->audit;
     const struct inbox_entry *cause = entry_of(timeline, effect->delivery);
+    /* A row of the audit is one request. A later one may have settled the effect. */
+    bool has_no_response = row->status <= 0 && strcmp(row->state, "intended") == 0;
+    const char *words = has_no_response ? "sent a request" : words_of(row->method, row->url);
     http_page_html(page, "<li class=\"effect\">");
     view_time(page, row->at_ms, task->now_ms);
     http_page_put(page, " <strong>%s</strong> %s <code class=\"soft\">%s %s</code> ", row->plugin,
-                  words_of(row->method, row->url), row->method,
-                  short_url(row->url, timeline->repository));
+                  words, row->method, short_url(row->url, timeline->repository));
     if (row->status > 0) {
         http_page_put(page, "<strong>%d</strong> ", (int)row->status);
     } else {
-        view_state(page, strcmp(row->state, "intended") == 0 ? "in doubt" : row->state);
+        view_state(page, has_no_response ? "no response" : row->state);
     }
     http_page_html(page, " because of ");
     view_put_delivery_link(page, effect->delivery, "");

@@ -190,7 +190,8 @@ void view_state(struct buffer *page, const char *state) {
                  {"queued", "live"},     {"blocked", "held"},    {"suspect", "bad"},
                  {"full", "good"},       {"partial", "held"},    {"off", "bad"},
                  {"rejected", "bad"},    {"requested", "good"},  {"subscribed", "good"},
-                 {"missing", "bad"},     {"suspended", "held"},  {"not subscribed", "bad"}};
+                 {"missing", "bad"},     {"suspended", "held"},  {"not subscribed", "bad"},
+                 {"no response", "held"}};
     const char *kind = "calm";
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         kind = strcmp(state, kinds[i].state) == 0 ? kinds[i].kind : kind;

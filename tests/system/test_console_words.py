@@ -52,6 +52,10 @@ def test_an_effect_in_doubt_says_what_is_known_and_what_a_retry_does(start, fake
     page = words_of(console.get(f"/deliveries/{failed(bot, fake, drop=True)}"))
     assert "1 effect is in doubt: the host sent the request, and no response came." in page
     assert "1 effect in doubt" in words_of(console.get())
+    # A later request may settle the effect, so the line of this one does not call it in doubt.
+    timeline = words_of(console.get("/items/sneks-united/terrarium/12"))
+    assert "trouble sent a request" in timeline and "no response because of" in timeline
+    assert "wrote a comment" not in timeline
     other = words_of(console.get(f"/deliveries/{failed(bot, fake, status=422)}"))
     assert "is in doubt" not in other and "does not retry it by itself any more" in other
 

@@ -590,7 +590,7 @@ static void two_hosts_in_a_deadlock_both_go_through(void **state) {
                 "CREATE TABLE crossing (name text PRIMARY KEY, n bigint);"
                 "INSERT INTO crossing VALUES ('a', 0), ('b', 0);"
                 "CREATE FUNCTION cross_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-                " UPDATE crossing SET n = n + 1 WHERE name = NEW.event; PERFORM pg_sleep(0.3);"
+                " UPDATE crossing SET n = n + 1 WHERE name = NEW.event; PERFORM pg_sleep(0.1);"
                 " UPDATE crossing SET n = n + 1 WHERE name <> NEW.event; RETURN NEW; END $$;"
                 "CREATE TRIGGER cross_over BEFORE INSERT ON deliveries FOR EACH ROW"
                 " EXECUTE FUNCTION cross_over()");

@@ -250,7 +250,7 @@ static bool has_later_attempt(const struct steps *steps, size_t index) {
     return false;
 }
 
-/* What is still to come has its time of day too. */
+/* A step of the future shows its time of day too. */
 static void put_name(struct console_task *task, const struct step *step) {
     http_page_text(&task->page, step->name);
     if (step->at_ms > task->now_ms) {

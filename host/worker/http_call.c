@@ -131,7 +131,8 @@ static int32_t expand_simple(struct run *run, const struct snek_request *request
                  request->url);
         return reject_value(run, SNEK_E_INVALID);
     }
-    return buffer_append_encoded(url, value, keeps_slash ? "/" : "") == 0 ? 0 : too_long(run);
+    const char *plain = keeps_slash ? "/" : "";
+    return buffer_append_encoded(url, value, plain) == 0 ? 0 : too_long(run);
 }
 
 /* `{/name}`, `{?a,b}`, `{&a,b}`: those of the names that have a value. */

@@ -161,7 +161,7 @@ static ssize_t send_first(struct worker_process *worker_process, const struct ch
     return sent;
 }
 
-/* As many chunks as one system call takes. */
+/* One system call takes at most so many chunks. */
 static ssize_t send_some(struct worker_process *worker_process) {
     struct iovec parts[GATHERED_MAX];
     struct msghdr message = {.msg_iov = parts};

@@ -3,7 +3,7 @@
 #include <snekomatic/snekomatic.h>
 
 static int32_t on_opened(struct snek_run *run) {
-    /* Of another event, as a handler for several events would. */
+    /* Another event has it, as in a handler for several events. */
     snek_string(run, "issue.title");
     snek_string(run, "pull_request.titel");
     snek_string(run, "pull_request.labels[0].colour");

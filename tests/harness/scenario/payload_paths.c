@@ -260,7 +260,7 @@ bool payload_paths_has(const struct payload_paths *paths, const char *event, con
 }
 
 bool payload_paths_has_anywhere(const struct payload_paths *paths, const char *path) {
-    /* Of snekomatic.timer and snekomatic.schedule. */
+    /* The events snekomatic.timer and snekomatic.schedule have these. */
     if (strncmp(path, "timer.", 6) == 0 || strncmp(path, "schedule.", 9) == 0) {
         return true;
     }

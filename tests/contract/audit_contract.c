@@ -146,6 +146,49 @@ static void a_plugin_sends_so_many_effects_in_any_hour(void **state) {
     inbox_run_finish(&run);
 }
 
+static void a_lower_limit_counts_what_was_sent_before(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
+    struct inbox_effect effect = usual;
+    int64_t until_ms;
+    effect.per_hour = 10;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(try(fixture, &run, i + 1, FIXTURE_NOW + i, &effect, &until_ms), 0);
+    }
+    effect.per_hour = 3;
+    assert_int_equal(try(fixture, &run, 4, FIXTURE_NOW + 3, &effect, &until_ms),
+                     INBOX_INTEND_HOUR_FULL);
+    effect.per_hour = 4;
+    assert_int_equal(try(fixture, &run, 4, FIXTURE_NOW + 3, &effect, &until_ms), 0);
+    assert_int_equal(try(fixture, &run, 5, FIXTURE_NOW + 3, &effect, &until_ms),
+                     INBOX_INTEND_HOUR_FULL);
+    inbox_run_finish(&run);
+}
+
+static void a_clock_that_jumps_lets_no_effect_too_many_into_an_hour(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
+    struct inbox_effect effect = usual;
+    int64_t until_ms, minute_ms = 60000, later_ms = FIXTURE_NOW + 10 * INBOX_HOUR_MS;
+    effect.per_hour = 3;
+    /* Ahead, and then set back: what was sent ahead counts when the time comes. */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            try(fixture, &run, i + 1, FIXTURE_NOW + 30 * minute_ms, &effect, &until_ms), 0);
+    }
+    assert_int_equal(try(fixture, &run, 3, FIXTURE_NOW, &effect, &until_ms), 0);
+    assert_int_equal(try(fixture, &run, 4, FIXTURE_NOW + 31 * minute_ms, &effect, &until_ms),
+                     INBOX_INTEND_HOUR_FULL);
+    /* A full hour, ahead to an hour without any, and back. */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(try(fixture, &run, i + 4, later_ms, &effect, &until_ms), 0);
+    }
+    assert_int_equal(try(fixture, &run, 7, later_ms + 2 * INBOX_HOUR_MS, &effect, &until_ms), 0);
+    assert_int_equal(try(fixture, &run, 8, later_ms + minute_ms, &effect, &until_ms),
+                     INBOX_INTEND_HOUR_FULL);
+    inbox_run_finish(&run);
+}
+
 static void what_was_not_sent_does_not_count(void **state) {
     struct fixture *fixture = *state;
     struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
@@ -308,6 +351,8 @@ size_t contract_audit_tests(const struct contract_store *store, struct CMUnitTes
         CONTRACT(every_effect_is_in_the_audit_with_its_response),
         CONTRACT(an_intent_that_is_stale_or_not_written_is_not_in_the_audit),
         CONTRACT(a_plugin_sends_so_many_effects_in_any_hour),
+        CONTRACT(a_lower_limit_counts_what_was_sent_before),
+        CONTRACT(a_clock_that_jumps_lets_no_effect_too_many_into_an_hour),
         CONTRACT(what_was_not_sent_does_not_count),
         CONTRACT(too_many_effects_on_one_item_hold_it_for_longer_each_time),
         CONTRACT(a_held_item_holds_no_other_item_and_no_other_plugin),

@@ -501,6 +501,63 @@ static void a_commit_leaves_the_times_of_its_files_unread(void **state) {
     assert_int_equal(atomic_load(&stats), before);
 }
 
+/* The steps of SQLite's machine that all statements took. */
+static atomic_llong steps;
+
+static int note_steps(unsigned what, void *context, void *statement, void *nanoseconds) {
+    (void)what, (void)context, (void)nanoseconds;
+    atomic_fetch_add(&steps, sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1));
+    return 0;
+}
+
+static int count_steps(sqlite3 *db, char **message, const struct sqlite3_api_routines *api) {
+    (void)message, (void)api;
+    return sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, note_steps, NULL);
+}
+
+static void make_effect(struct fixture *fixture, const struct inbox_run *run, int number) {
+    struct inbox_effect effect = {.plugin = "invite",
+                                  .installation = "7",
+                                  .delivery = "guid-1",
+                                  .sender = "mona",
+                                  .item = "",
+                                  .per_hour = 10000};
+    struct inbox_record record = {.number = number,
+                                  .kind = INBOX_EFFECT,
+                                  .state = INBOX_INTENDED,
+                                  .at_ms = FIXTURE_NOW + number,
+                                  .method = (char *)(uintptr_t) "PUT",
+                                  .url = (char *)(uintptr_t) "/orgs/o/memberships/mona"};
+    const struct inbox_record *records[] = {&record};
+    struct inbox_intend intend = {.operation = {.kind = INBOX_INTEND},
+                                  .writer = writer_of(run, records, 1),
+                                  .effect = &effect};
+    assert_int_equal(fixture_do(fixture, &intend.operation), 0);
+}
+
+static void an_effect_reads_none_of_the_hour_while_there_is_room(void **state) {
+    enum { EFFECTS = 20 };
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    assert_int_equal(sqlite3_auto_extension((void (*)(void))count_steps), SQLITE_OK);
+    fixture_open(fixture, FIXTURE_NOW);
+    sqlite3_reset_auto_extension();
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
+    query(fixture->place,
+          "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+          " INSERT INTO audit (at_ms, plugin, installation, delivery, sender, item, method, url,"
+          " state, counts, status) SELECT (SELECT received_ms FROM deliveries), 'invite', '7',"
+          " 'guid-0', '', '', 'PUT', '/', 'completed', TRUE, 200 FROM n");
+    make_effect(fixture, &run, 1);
+    /* This one had to count. */
+    assert_true(atomic_exchange(&steps, 0) > 5000);
+    for (int i = 0; i < EFFECTS; i++) {
+        make_effect(fixture, &run, 2 + i);
+    }
+    assert_true(atomic_load(&steps) < EFFECTS * 1000);
+    inbox_run_finish(&run);
+}
+
 static void claims_order_and_coalescing_use_indexes(void **state) {
     struct fixture *fixture = *state;
     static const struct {
@@ -703,6 +760,7 @@ int main(int argc, char **argv) {
         CONTRACT(a_tool_makes_no_store_and_migrates_none),
         CONTRACT(a_file_that_was_deleted_or_replaced_takes_no_delivery),
         CONTRACT(a_commit_leaves_the_times_of_its_files_unread),
+        CONTRACT(an_effect_reads_none_of_the_hour_while_there_is_room),
         CONTRACT(claims_order_and_coalescing_use_indexes),
         CONTRACT(a_steady_load_with_pruning_does_not_grow_the_file),
     };

@@ -8,24 +8,57 @@
 #include "inbox/journal.h"
 #include "inbox/sqlite/operations.h"
 
-/* 0: the plugin may send one more now; INBOX_INTEND_HOUR_FULL and `*until_ms`; -1. */
-static int check_hour(struct sqlite_store *store, const struct inbox_effect *effect, int64_t at_ms,
-                      int64_t *until_ms, struct error *err) {
-    if (effect->per_hour == 0) {
-        return 0;
-    }
+/* The plugin's effects in the installation that are newer than an hour before `at_ms`, also those
+ * of a clock that was ahead, and at most effect->per_hour; or -1. */
+static int64_t count_hour(struct sqlite_store *store, const struct inbox_effect *effect,
+                          int64_t at_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_AUDIT_COUNT);
+    query_text(&query, effect->plugin);
+    query_text(&query, effect->installation);
+    query_number(&query, at_ms - INBOX_HOUR_MS);
+    query_number(&query, effect->per_hour);
+    int step = query_step(&query, err, "counting effects");
+    return step < 0 ? -1 : sqlite3_column_int64(query.statement, 0);
+}
+
+/* The same as check_hour(), but it reads the hour's effects. */
+static int check_hour_exactly(struct sqlite_store *store, const struct inbox_effect *effect,
+                              int64_t at_ms, int64_t *until_ms, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_AUDIT_HOUR);
     query_text(&query, effect->plugin);
     query_text(&query, effect->installation);
     query_number(&query, at_ms - INBOX_HOUR_MS);
     query_number(&query, at_ms);
     query_number(&query, effect->per_hour - 1);
-    int step = query_step(&query, err, "counting effects");
+    int step = query_step(&query, err, "looking for the end of the hour");
     if (step <= 0) {
         return step;
     }
     *until_ms = sqlite3_column_int64(query.statement, 0) + INBOX_HOUR_MS;
     return INBOX_INTEND_HOUR_FULL;
+}
+
+/* 0: the plugin may send one more now; INBOX_INTEND_HOUR_FULL and `*until_ms`; -1. */
+static int check_hour(struct sqlite_store *store, const struct inbox_effect *effect, int64_t at_ms,
+                      int64_t *until_ms, struct error *err) {
+    if (effect->per_hour == 0) {
+        return 0;
+    }
+    struct effect_room *room = effect_rooms_find(&store->rooms, effect);
+    if (room && effect_room_take(room, effect->per_hour, at_ms)) {
+        return 0;
+    }
+    int64_t count = count_hour(store, effect, at_ms, err);
+    if (count < 0) {
+        return -1;
+    }
+    if (count >= effect->per_hour) {
+        return check_hour_exactly(store, effect, at_ms, until_ms, err);
+    }
+    if (room) {
+        effect_room_set(room, effect->per_hour, at_ms, count);
+    }
+    return 0;
 }
 
 /* ---- the loop breaker ---- */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "inbox/common/store.h"
 #include "inbox/common/turns.h"
+#include "inbox/sqlite/effect_room.h"
 #include "inbox/sqlite/statements.h"
 
 #include <sqlite3.h>
@@ -31,6 +32,7 @@ struct sqlite_store {
     /* Which files lie there. Inode 0: not known yet. */
     struct file_identity file, wal;
     struct turns turns;
+    struct effect_rooms rooms;
     /* The database has the original bot's table. */
     bool adopted;
     /* The last group found the file locked for too long. */

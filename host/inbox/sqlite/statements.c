@@ -186,6 +186,8 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_USAGE_GET] = "SELECT bytes FROM plugin_usage WHERE plugin = ?1",
     [SQL_USAGE_ADD] = "INSERT INTO plugin_usage (plugin, bytes) VALUES (?1, ?2)"
                       " ON CONFLICT (plugin) DO UPDATE SET bytes = bytes + excluded.bytes",
+    [SQL_AUDIT_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM audit WHERE plugin = ?1"
+                        " AND installation = ?2 AND counts AND at_ms > ?3 LIMIT ?4)",
     [SQL_AUDIT_HOUR] = SHARED_AUDIT_HOUR,
     [SQL_AUDIT_ITEM] = SHARED_AUDIT_ITEM,
     [SQL_LOOP_GET] = SHARED_LOOP_GET,

@@ -76,6 +76,7 @@ enum sqlite_sql {
     SQL_KEY_BYTES,
     SQL_USAGE_GET,
     SQL_USAGE_ADD,
+    SQL_AUDIT_COUNT,
     SQL_AUDIT_HOUR,
     SQL_AUDIT_ITEM,
     SQL_LOOP_GET,

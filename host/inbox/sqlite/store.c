@@ -226,12 +226,25 @@ static void store_free(struct store *base) {
     sqlite3_close(store->db);
     cleanup_close(&store->lock_fd);
     turns_finish(&store->turns);
+    effect_rooms_finish(&store->rooms);
     free(store->path);
     free(store->wal_path);
     free(store);
 }
 
 static const struct store_methods methods = {.transact = transact, .free = store_free};
+
+/* A store without a connection. NULL: no memory. */
+static struct sqlite_store *new_store(bool tool) {
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    if (store) {
+        store->store.methods = &methods;
+        store->lock_fd = -1;
+        store->tool = tool;
+        effect_rooms_init(&store->rooms);
+    }
+    return store;
+}
 
 static int check_path(const char *path, struct error *err) {
     return path[0] && strcmp(path, ":memory:") != 0
@@ -395,13 +408,10 @@ static int open_tool(struct sqlite_store *store, const char *path, bool write, s
 }
 
 int sqlite_open_tool(const char *path, bool write, struct store **store, struct error *err) {
-    struct sqlite_store *made = calloc(1, sizeof *made);
+    struct sqlite_store *made = new_store(true);
     if (!made) {
         return error_set(err, "opening the inbox: out of memory");
     }
-    made->store.methods = &methods;
-    made->lock_fd = -1;
-    made->tool = true;
     if (open_tool(made, path, write, err) < 0) {
         store_free(&made->store);
         return error_wrap(err, "the inbox %s", path);
@@ -457,24 +467,20 @@ static int check_file(struct sqlite_store *store, const char *path, struct error
 }
 
 int sqlite_check(const char *path, struct error *err) {
-    struct sqlite_store *store = calloc(1, sizeof *store);
+    struct sqlite_store *store = new_store(true);
     if (!store) {
         return error_set(err, "looking at the inbox: out of memory");
     }
-    store->lock_fd = -1;
-    store->tool = true;
     int result = check_file(store, path, err);
     store_free(&store->store);
     return result < 0 ? error_wrap(err, "the inbox %s", path) : 0;
 }
 
 int sqlite_open(const char *path, int64_t now_ms, struct store **store, struct error *err) {
-    struct sqlite_store *made = calloc(1, sizeof *made);
+    struct sqlite_store *made = new_store(false);
     if (!made) {
         return error_set(err, "opening the inbox: out of memory");
     }
-    made->store.methods = &methods;
-    made->lock_fd = -1;
     if (open_store(made, path, now_ms, err) < 0) {
         store_free(&made->store);
         return error_wrap(err, "the inbox %s", path);

@@ -151,8 +151,8 @@ def start_probot(github=None):
     return start(["node", script], port_alone, env=environment)
 
 
-def start_host(directory, plugin, store, github=None, console=False):
-    """The real host. `plugin`: a file; `store`: a URL."""
+def start_host(directory, plugin, store, github=None, console=False, slots=32):
+    """The real host. `plugin`: a file; `store`: a URL; `slots`: how many runs at once."""
     key = directory / "key.pem"
     if not key.exists():
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
@@ -173,6 +173,7 @@ delay_ms = 0
 url = "{store}"
 [[plugin]]
 path = "{plugin}"
+concurrency = {slots}
 effects_per_hour = 100000
 """)
     (directory / "snekomatic.toml").chmod(0o600)
@@ -299,19 +300,22 @@ def ingest(postgres):
 
 # From the webhook to the comment
 
+# Deliveries that are not yet commented, and slots of the plugin: Probot has no limit for either.
+COMMENTS_AT_ONCE = 64
+
 
 def dispatch_candidates():
     found = {}
     if ARGS.node_modules:
         found["Probot without its throttle, keeps nothing"] = lambda _, github: start_probot(github)
     found["snekomatic, SQLite"] = lambda at, github: start_host(
-        at, ARGS.build / "tests/bench/comments.so", f"sqlite:{at}/inbox.db", github)
+        at, ARGS.build / "tests/bench/comments.so", f"sqlite:{at}/inbox.db", github, slots=COMMENTS_AT_ONCE)
     return found
 
 
 def measure_comments(begin, latency_ms):
     command = [*pin(1), ARGS.build / "tests/bench/bench_load", "--github", str(latency_ms),
-               "--connections", "64", "--seconds", str(ARGS.seconds), "--warm-up",
+               "--connections", str(COMMENTS_AT_ONCE), "--seconds", str(ARGS.seconds), "--warm-up",
                str(min(3, ARGS.seconds)), ARGS.bodies]
     with tempfile.TemporaryDirectory(prefix="bench-", dir=ARGS.directory) as place:
         sender = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -341,7 +345,7 @@ def dispatch(_):
         for _ in range(ARGS.rounds):
             for name, begin in dispatch_candidates().items():
                 rounds[name].append(measure_comments(begin, latency_ms))
-        title = f"webhook to comment, 64 at a time, {latency_ms} ms at GitHub"
+        title = f"webhook to comment, {COMMENTS_AT_ONCE} at a time, {latency_ms} ms at GitHub"
         everything[title] = rounds
         print_table(title, medians_of(rounds))
     return everything

@@ -564,8 +564,10 @@ static int load_config(struct host *host) {
     }
     if (settings_apply(settings) < 0 ||
         config_load_settings(settings, CONFIG_NEED_HOST, &host->config, &problems) < 0) {
-        /* The supervisor accepted them, so memory is short, or a plugin's file was removed. */
-        fputs(problems.text ? problems.text : "out of memory\n", stderr);
+        /* A URL is wrong, which the supervisor does not judge; or a plugin's file was removed. */
+        if (supervisor_client_report_problems(&problems) < 0) {
+            fputs(problems.text ? problems.text : "out of memory\n", stderr);
+        }
         return EX_CONFIG;
     }
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The program `snekomatic`: the table of its verbs. */
+/* The program snekomatic-host: the table of all verbs. `snekomatic` execs it for every verb but
+ * `serve`. */
 #include "cli/cli.h"
 
 int main(int argc, char **argv) {

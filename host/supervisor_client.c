@@ -83,6 +83,13 @@ void supervisor_client_report_failure(const struct error *why) {
     }
 }
 
+int supervisor_client_report_problems(const struct config_problems *problems) {
+    struct supervisor_rejection packet = {.kind = SUPERVISOR_REJECTED};
+    snprintf(packet.text, sizeof packet.text, "%s",
+             problems->text ? problems->text : "out of memory\n");
+    return send(SUPERVISOR_FD_CONTROL, &packet, sizeof packet, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
 static int start_worker(struct worker_starter *starter, struct worker_start *start,
                         struct error *err) {
     struct supervisor_client *client = CONTAINER_OF(starter, struct supervisor_client, starter);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/loop.h"
+#include "config/config.h"
 #include "config/settings.h"
 #include "worker_process/starter.h"
 
@@ -42,5 +43,7 @@ void supervisor_client_finish(struct supervisor_client *client);
 int supervisor_client_report(uint32_t kind, struct error *err);
 /* The host cannot start; `why` is for the one who asked for a reload. A lost report is no harm. */
 void supervisor_client_report_failure(const struct error *why);
+/* The configuration is wrong. 0; or -1, and the supervisor does not know it. */
+int supervisor_client_report_problems(const struct config_problems *problems);
 
 #endif

@@ -174,14 +174,24 @@ bool cli_is_repository(const char *text) {
     return bytes > 0 && text[bytes] == '\0';
 }
 
+static void (*before_problems)(void);
+
+void cli_before_problems(void (*call)(void)) {
+    before_problems = call;
+}
+
+int cli_report_problems(const struct config_problems *problems) {
+    if (before_problems) {
+        before_problems();
+    }
+    fputs(problems->text ? problems->text : "out of memory\n", stderr);
+    return EX_CONFIG;
+}
+
 int cli_load_config(const char *path, enum config_need need, struct config **config) {
     cli_keep_config_path(path);
     AUTO_PROBLEMS struct config_problems problems = {0};
-    if (config_load(path, need, config, &problems) < 0) {
-        fputs(problems.text ? problems.text : "out of memory\n", stderr);
-        return EX_CONFIG;
-    }
-    return EX_OK;
+    return config_load(path, need, config, &problems) < 0 ? cli_report_problems(&problems) : EX_OK;
 }
 
 const char *cli_suggestion(const char *nearest, char text[CLI_SUGGESTION_MAX]) {

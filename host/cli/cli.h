@@ -39,6 +39,10 @@ int cli_run(const struct cli_verb *verbs, int argc, char **argv);
 /* config_load() for a verb: 0 and `*config`, or EX_CONFIG after it has reported the problems on
  * stderr. */
 int cli_load_config(const char *path, enum config_need need, struct config **config);
+/* Reports the problems on stderr. Returns EX_CONFIG. */
+int cli_report_problems(const struct config_problems *problems);
+/* Has cli_report_problems() call `call` before it reports anything. */
+void cli_before_problems(void (*call)(void));
 
 /* Parses the options of a verb that has only -c FILE and --help. -1: continue, with `*config_path`
  * (NULL if not given); else the exit status, after it has reported the error. */

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `snekomatic serve`: becomes the supervisor, which starts the host (this program again, with the
- * verb `host`). */
+/* `snekomatic serve`: becomes the supervisor, which starts the host (the program snekomatic-host,
+ * with the verb `host`). */
 #include "cli/cli.h"
 #include "cli/setup.h"
 
 #include "base/install_path.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "host.h"
-#include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
-#include "worker_process/spawn.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -52,18 +46,14 @@ static bool setup_is_first(const struct config *config, bool wanted) {
 }
 
 static int run(const struct config *config, const struct supervisor_opened *opened) {
-    AUTO_FREE char *self = install_path_self();
     struct error err;
-    AUTO_FREE char *worker_path = worker_spawn_find_binary(&err);
+    AUTO_FREE char *worker_path = install_path_program("snekomatic-worker", &err);
+    AUTO_FREE char *host_path = worker_path ? install_path_program("snekomatic-host", &err) : NULL;
     char verb[] = "host";
-    char *host_argv[] = {self, verb, NULL};
-    if (!worker_path) {
+    char *host_argv[] = {host_path, verb, NULL};
+    if (!host_path) {
         fprintf(stderr, "snekomatic: %s\n", err.text);
         return EX_CONFIG;
-    }
-    if (!self) {
-        fprintf(stderr, "snekomatic: cannot find its own program file: %s\n", strerror(errno));
-        return EX_OSERR;
     }
     if (log_start(&err) < 0) {
         fprintf(stderr, "snekomatic: %s\n", err.text);
@@ -114,18 +104,5 @@ int cli_serve(int argc, char **argv) {
     }
     log_finish();
     config_free(config);
-    return status;
-}
-
-int cli_host(int argc, char **argv) {
-    (void)argc;
-    (void)argv;
-    struct supervisor_event probe;
-    if (recv(SUPERVISOR_FD_CONTROL, &probe, 0, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN) {
-        fputs("`snekomatic serve` starts `snekomatic host`; do not start it by hand\n", stderr);
-        return EX_USAGE;
-    }
-    int status = host_run();
-    log_finish();
     return status;
 }

@@ -20,6 +20,10 @@ enum setup_credentials setup_credentials(const struct config *config);
  * reported the problems. */
 int setup_load_config(const char *path, struct config **config);
 
+/* The place of the configuration, which may not exist yet. The caller frees it. NULL when memory is
+ * short. */
+char *setup_find_file(const char *path, const struct config *config);
+
 enum setup_reason {
     /* `serve --setup`. */
     SETUP_WANTED,

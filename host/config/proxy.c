@@ -2,11 +2,10 @@
 /* Reads the proxy variables. libcurl would read them by itself, but late. We read them at the
  * start, to report problems then and to overwrite a password in them. */
 #include "config/config_loader.h"
-#include "config/url.h"
+#include "config/values.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* SCHEME://[USER:PASSWORD@]HOST:PORT without anything behind it: in any other form libcurl could
  * take a part of the password for the host, which logs show. */
@@ -16,34 +15,6 @@ static bool is_clear(const char *url) {
     size_t bytes = strcspn(rest, "/?#");
     bool bare = rest[bytes] == '\0' || strcmp(rest + bytes, "/") == 0;
     return bare && (!at || !strchr(at + 1, '@'));
-}
-
-/* 0 and `*shown`, or -1. */
-static int show(const char *url, char **shown) {
-    static const char *const schemes[] = {"http",   "https",   "socks4", "socks4a",
-                                          "socks5", "socks5h", NULL};
-    AUTO_URL CURLU *parts = curl_url();
-    AUTO_URL_PART char *scheme = NULL, *host = NULL, *port = NULL;
-    if (!parts || curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ||
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) ||
-        curl_url_get(parts, CURLUPART_HOST, &host, 0)) {
-        return -1;
-    }
-    size_t known = 0;
-    while (schemes[known] && strcasecmp(scheme, schemes[known]) != 0) {
-        known++;
-    }
-    /* The shown URL always has a port, because libcurl's defaults surprise. */
-    const char *usual = strcasecmp(scheme, "https") == 0 ? "443" : "1080";
-    if (curl_url_get(parts, CURLUPART_PORT, &port, 0) != CURLUE_OK) {
-        port = NULL;
-    }
-    if (!schemes[known] ||
-        asprintf(shown, "%s://%s:%s", schemes[known], host, port ? port : usual) < 0) {
-        *shown = NULL;
-        return -1;
-    }
-    return 0;
 }
 
 /* The value of the first variable that is set, or NULL. */
@@ -69,7 +40,7 @@ void config_loader_proxy(struct config_loader *loader) {
     if (asprintf(&proxy->url, "%s%s", strstr(value, "://") ? "" : "http://", value) < 0) {
         proxy->url = NULL;
     }
-    if (!proxy->url || !is_clear(proxy->url) || show(proxy->url, &proxy->shown) < 0) {
+    if (!proxy->url || !is_clear(proxy->url) || show_proxy(proxy->url, &proxy->shown) < 0) {
         /* The message shows nothing of the URL, which may hold a password. */
         config_loader_problem(loader, (struct place){.variable = name},
                               "is no URL of a proxy, such as http://proxy.example:3128 or "

@@ -13,10 +13,7 @@
 int read_path(const char *text, const char *directory, char **value, struct error *err);
 int read_app_id(const char *text, const char *directory, char **value, struct error *err);
 int read_user_agent(const char *text, const char *directory, char **value, struct error *err);
-int read_api_url(const char *text, const char *directory, char **value, struct error *err);
-int read_public_url(const char *text, const char *directory, char **value, struct error *err);
 int read_store_url(const char *text, const char *directory, char **value, struct error *err);
-int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err);
 int read_sentry_environment(const char *text, const char *directory, char **value,
                             struct error *err);
 int read_installation(const char *text, const char *directory, char **value, struct error *err);
@@ -24,6 +21,15 @@ int read_sha256(const char *text, const char *directory, char **value, struct er
 int read_repository(const char *text, const char *directory, char **value, struct error *err);
 /* "issues:write", without white space. */
 int read_permission(const char *text, const char *directory, char **value, struct error *err);
+
+/* Likewise, for URLs to which libcurl connects. Two files have them: urls.c judges each URL, and
+ * unjudged_urls.c, which only the supervisor's program links, keeps it as it is. */
+int read_api_url(const char *text, const char *directory, char **value, struct error *err);
+int read_public_url(const char *text, const char *directory, char **value, struct error *err);
+int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err);
+/* The URL of a proxy without its credentials, which the caller frees. 0, or -1. unjudged_urls.c
+ * gives NULL. */
+int show_proxy(const char *url, char **shown);
 
 /* HOST:PORT, in which an IPv6 address has brackets. `*host` is the caller's, without brackets. */
 int read_listen(const char *text, char **host, uint16_t *port, struct error *err);

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -66,6 +67,8 @@ void hosted_forget(struct hosted *hosted) {
     cleanup_close(&hosted->control_fd);
     hosted->messages_fd = -1;
     hosted->control_fd = -1;
+    free(hosted->problems);
+    hosted->problems = NULL;
     hosted->pid = 0;
     hosted->control_full = false;
     hosted->loaded = hosted->go = hosted->ready = hosted->draining = false;
@@ -149,6 +152,8 @@ int hosted_receive_control(struct hosted *hosted, union hosted_packet *packet) {
     size_t wanted = sizeof packet->control;
     if (got >= (ssize_t)sizeof packet->kind && packet->kind == SUPERVISOR_FAILED) {
         wanted = sizeof packet->failure;
+    } else if (got >= (ssize_t)sizeof packet->kind && packet->kind == SUPERVISOR_REJECTED) {
+        wanted = sizeof packet->rejection;
     }
     if (got != (ssize_t)wanted) {
         hosted_log_malformed(got);

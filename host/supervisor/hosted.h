@@ -39,6 +39,9 @@ struct hosted {
     int64_t ready_since_ms;
     /* Why it cannot start, as it reported; "" when it has not. */
     char failure[SUPERVISOR_REASON_MAX];
+    /* The problems of its configuration, as it reported them: lines for a terminal. Ours; NULL: it
+     * has reported none. */
+    char *problems;
     struct workers workers;
     /* When the workers of the host that has ended must be gone. */
     int64_t workers_gone_ms;
@@ -49,6 +52,7 @@ union hosted_packet {
     uint32_t kind;
     struct supervisor_control control;
     struct supervisor_failure failure;
+    struct supervisor_rejection rejection;
 };
 
 void hosted_init(struct hosted *hosted);

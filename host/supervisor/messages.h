@@ -16,6 +16,7 @@
  *   LOADED                 -->
  *                          <--  GO                       (no other host is left)
  *   READY                  -->                           or FAILED why, at any time before
+ *   REJECTED why           -->                           instead of all after SETTINGS
  *
  * During a reload there are two hosts. The new one has no GO yet: it has loaded its plugins and
  * keeps away from the store and the listening socket, which the old one uses.
@@ -38,6 +39,8 @@
 #define SUPERVISOR_JWT_MAX 4096
 #define SUPERVISOR_KEYS_MAX 2
 #define SUPERVISOR_REASON_MAX 512
+/* The problems of all URLs that a configuration may have. */
+#define SUPERVISOR_PROBLEMS_MAX 16384
 
 /* ---- JWTs ---- */
 
@@ -72,6 +75,9 @@ enum supervisor_control_kind {
     SUPERVISOR_READY,
     /* The host cannot start, and ends: struct supervisor_failure. */
     SUPERVISOR_FAILED,
+    /* The configuration is wrong, and the host ends: struct supervisor_rejection. The supervisor
+     * has judged all but the URLs, which libcurl judges, in the host. */
+    SUPERVISOR_REJECTED,
     /* The host's main loop is running. Sent twice in each WATCHDOG_USEC. The supervisor passes it
      * on to the service manager, whose watchdog ends a host that hangs. */
     SUPERVISOR_ALIVE,
@@ -92,6 +98,12 @@ struct supervisor_failure {
     uint32_t kind;
     /* For the log and for people; not terminated if it is cut. */
     char text[SUPERVISOR_REASON_MAX];
+};
+
+struct supervisor_rejection {
+    uint32_t kind;
+    /* Of struct config_problems; not terminated if it is cut. */
+    char text[SUPERVISOR_PROBLEMS_MAX];
 };
 
 enum supervisor_event_kind {

@@ -94,9 +94,7 @@ static int check_unchanged(const struct config *present, const struct config *ne
     return 0;
 }
 
-/* The problems are lines for a terminal. */
-static int reject(const struct config_problems *problems, struct error *err) {
-    const char *text = problems->text ? problems->text : "out of memory";
+int reload_problems(const char *text, struct error *err) {
     size_t bytes = strlen(text);
     while (bytes > 0 && text[bytes - 1] == '\n') {
         bytes--;
@@ -123,7 +121,7 @@ static int read_deployment(const struct config *present, struct deployment *next
         return -1;
     }
     if (config_load_settings(settings, CONFIG_NEED_HOST, &next->owned_config, &problems) < 0) {
-        return reject(&problems, err);
+        return reload_problems(problems.text ? problems.text : "out of memory", err);
     }
     next->config = next->owned_config;
     if (check_unchanged(present, next->config, err) < 0 ||

@@ -23,11 +23,14 @@ struct reload {
     char plugins[1024], needs_restart[256];
 };
 
-/* Reads the file of the present configuration again, checks it, and copies the file of each enabled
- * plugin. 0 and `*next`, for reload_free(); or -1, and nothing has changed. `err` has all problems,
- * as far as they fit. */
+/* Reads the file of the present configuration again, checks all but its URLs, and copies the file
+ * of each enabled plugin. 0 and `*next`, for reload_free(); or -1, and nothing has changed. `err`
+ * has all problems, as far as they fit. */
 int reload_read(const struct deployment *present, struct plugin_files *files, struct reload **next,
                 struct error *err);
+
+/* The problems of a configuration, which are lines for a terminal, as an error. Returns -1. */
+int reload_problems(const char *text, struct error *err);
 
 /* How long a host may take to load the plugins of the new configuration, by the deadlines that it
  * has for them. */

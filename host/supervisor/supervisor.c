@@ -23,6 +23,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -147,6 +149,14 @@ static void reload_fails(struct supervisor *s, const char *reason) {
     end_reload(s);
 }
 
+/* Nothing was stopped. */
+static void reject_reload(struct supervisor *s, const struct error *err) {
+    log_event(SNEK_LEVEL_ERROR, "reload_rejected", LOG_TEXT("reason", err->text),
+              LOG_TEXT("result", "the present configuration stays in force"));
+    reload_socket_reply(&s->reload_socket, RELOAD_REJECTED, err->text);
+    end_reload(s);
+}
+
 /* For SIGHUP and for `snekomatic reload`. The new host loads while the old one goes on. */
 static void begin_reload(struct supervisor *s) {
     struct error err;
@@ -154,9 +164,7 @@ static void begin_reload(struct supervisor *s) {
     s->reload_wanted = false;
     reload_socket_take(&s->reload_socket);
     if (reload_read(s->deployment, s->options.files, &s->reload, &err) < 0) {
-        log_event(SNEK_LEVEL_ERROR, "reload_rejected", LOG_TEXT("reason", err.text),
-                  LOG_TEXT("result", "the present configuration stays in force"));
-        reload_socket_reply(&s->reload_socket, RELOAD_REJECTED, err.text);
+        reject_reload(s, &err);
         return;
     }
     log_event(SNEK_LEVEL_INFO, "reloading", LOG_TEXT("file", s->deployment->config->file),
@@ -294,8 +302,8 @@ static void handle_message(struct supervisor *s, struct hosted *host) {
     }
 }
 
-/* Handles one packet; false when there is none. `ended`: of a host that has ended, only READY and
- * FAILED still count. */
+/* Handles one packet; false when there is none. `ended`: of a host that has ended, only READY,
+ * FAILED and REJECTED still count. */
 static bool handle_control(struct supervisor *s, struct hosted *host, bool ended) {
     union hosted_packet packet;
     int got = hosted_receive_control(host, &packet);
@@ -309,6 +317,9 @@ static bool handle_control(struct supervisor *s, struct hosted *host, bool ended
     } else if (packet.kind == SUPERVISOR_FAILED) {
         snprintf(host->failure, sizeof host->failure, "%.*s", (int)sizeof packet.failure.text - 1,
                  packet.failure.text);
+    } else if (packet.kind == SUPERVISOR_REJECTED) {
+        free(host->problems);
+        host->problems = strndup(packet.rejection.text, sizeof packet.rejection.text - 1);
     } else if (packet.kind == SUPERVISOR_ALIVE) {
         if (s->served && host == s->serving) {
             /* The manager's watchdog starts with READY. */
@@ -366,8 +377,14 @@ static void on_loading_ended(struct supervisor *s, int status) {
     if (s->ending) {
         return;
     }
-    log_death(s->loading, status);
     assert(s->reload);
+    if (s->loading->problems && s->reload->phase == RELOAD_LOADING) {
+        struct error err;
+        reload_problems(s->loading->problems, &err);
+        reject_reload(s, &err);
+        return;
+    }
+    log_death(s->loading, status);
     reload_fails(s, s->loading->failure);
 }
 
@@ -376,7 +393,12 @@ static void on_serving_ended(struct supervisor *s, int status) {
     /* A SIGTERM that we passed on killed it before it had a handler: also a requested end. */
     bool requested =
         (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) || exit_status(status) == 0;
-    if (!requested || !(s->ending || host->draining)) {
+    if (host->problems) {
+        fputs(host->problems, stderr);
+    }
+    /* Problems of the first configuration say all. */
+    bool expected = (requested && (s->ending || host->draining)) || (host->problems && !s->served);
+    if (!expected) {
         log_death(host, status);
     }
     if (s->ending) {

@@ -2,6 +2,8 @@
 /* Starts, watches and reaps workers that are children of this process. */
 #include "worker_process/starter.h"
 
+#include "base/install_path.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -88,7 +90,7 @@ int direct_starter_init(struct direct_starter *direct, struct loop *loop, struct
     *direct = (struct direct_starter){
         .starter = {.start = start_direct, .kill = kill_direct, .forget = forget_direct},
         .loop = loop,
-        .worker_path = worker_spawn_find_binary(err)};
+        .worker_path = install_path_program("snekomatic-worker", err)};
     return direct->worker_path ? 0 : -1;
 }
 

@@ -2,10 +2,8 @@
 /* posix_spawn() with everything that a worker must not inherit taken away. */
 #include "worker_process/spawn.h"
 
-#include "base/array.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "base/install_path.h"
 #include "worker_process/wrapper.h"
 
 #include <errno.h>
@@ -20,22 +18,6 @@
 /* A path and a few numbers. */
 #define START_FRAME_BYTES_MAX 8192
 #define TITLE_BYTES_MAX 64
-
-char *worker_spawn_find_binary(struct error *err) {
-    /* Installed (bin/ and libexec/snekomatic/), beside, and in the build's directories. */
-    static const char *const places[] = {"../libexec/snekomatic/snekomatic-worker",
-                                         "snekomatic-worker", "worker/snekomatic-worker"};
-    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
-        char *path = install_path_beside(places[i]);
-        if (path && access(path, X_OK) == 0) {
-            return path;
-        }
-        free(path);
-    }
-    error_set(err, "snekomatic-worker is neither beside this program nor in "
-                   "../libexec/snekomatic from there");
-    return NULL;
-}
 
 /* The name of the process, as `ps` shows it: "snekomatic-worker: invite". */
 static void make_title(const char *plugin_path, char *title, size_t room) {

@@ -39,8 +39,4 @@ struct worker_child {
 int worker_spawn(const struct worker_spawn_options *options, struct worker_child *child,
                  struct error *err);
 
-/* The path of snekomatic-worker. It is beside this program or near it, so that an installation can
- * be moved. The caller frees it. NULL and `err` when there is none. */
-char *worker_spawn_find_binary(struct error *err);
-
 #endif

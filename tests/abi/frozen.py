@@ -99,7 +99,8 @@ def main():
         os.chmod(directory, 0o755)
         tomorrow = directory / "next-host"
         (tomorrow / "worker").mkdir(parents=True)
-        shutil.copy(BUILD / "host/snekomatic", tomorrow / "snekomatic")
+        for program in "snekomatic", "snekomatic-host":
+            shutil.copy(BUILD / "host" / program, tomorrow / program)
         shutil.copy(NEXT_WORKER, tomorrow / "worker/snekomatic-worker")
         hosts = {"today's host": BUILD / "host/snekomatic",
                  "the next host": tomorrow / "snekomatic"}

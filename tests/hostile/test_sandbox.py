@@ -88,7 +88,8 @@ def without_landlock(monkeypatch, tmp_path):
         pytest.skip("a sanitized build has no sandbox")
     folder = tmp_path / "programs"
     folder.mkdir()
-    shutil.copy2(snek.program("snekomatic"), folder / "snekomatic")
+    for name in "snekomatic", "snekomatic-host":
+        shutil.copy2(snek.program(name), folder / name)
     shutil.copy2(snek.program("snekomatic-worker-partial"), folder / "snekomatic-worker")
     found = processes.program
     monkeypatch.setattr(processes, "program", lambda name: folder / name if name == "snekomatic"

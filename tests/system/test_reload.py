@@ -126,6 +126,19 @@ def test_a_bad_configuration_is_rejected_with_its_error_and_the_old_one_stays(ho
     reload(host)
 
 
+def test_a_wrong_url_which_only_the_new_host_judges_is_rejected_likewise(host):
+    text = host.file.read_text()
+    edit(host, "[server]", '[server]\npublic_url = "http://bot.example"')
+    line = reload(host, expect="reload_rejected")
+    assert line["reason"].endswith("server.public_url must start with https:// (http:// is for a loopback "
+                                   "host only)")
+    assert line["result"] == "the present configuration stays in force"
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+    assert len(host.log(msg="listening")) == 1 and not host.log(msg="host_died")
+    host.file.write_text(text)
+    reload(host)
+
+
 def test_a_secret_that_is_not_there_is_rejected_and_the_host_goes_on(host):
     secret = host.folder / "webhook.secret"
     secret.rename(host.folder / "elsewhere")

@@ -93,6 +93,11 @@ def test_the_verb_prints_the_reason_of_a_rejection_that_the_log_has(own_host, pl
     assert "did you mean dispatch.delay_ms" in output
     assert "did you mean dispatch.delay_ms" in own_host.wait_log(msg="reload_rejected", after=mark)["reason"]
     edit(own_host, "delai_ms", "delay_ms")
+    edit(own_host, "[server]", '[server]\npublic_url = "bot.example"')
+    output = verb(own_host, runtime, status=78)
+    assert "the present configuration stays in force" in output
+    assert "server.public_url must start with https://" in output
+    edit(own_host, 'public_url = "bot.example"', "")
     plugin.write_bytes(b"no shared object")
     assert "the old configuration and plugins stay in force" in verb(own_host, runtime, status=78)
     own_host.wait_log(msg="done", delivery=own_host.deliver("trouble", trouble()))

@@ -56,7 +56,8 @@ def test_all_that_is_installed_is_below_the_prefix(installed):
     outside = [path for path in files if installed.prefix not in path.parents]
     assert not outside
     names = {str(path.relative_to(installed.prefix)) for path in files}
-    for wanted in (r"bin/snekomatic", r"bin/snekomatic-test", r".*/snekomatic-worker",
+    for wanted in (r"bin/snekomatic", r"bin/snekomatic-test", r"libexec/snekomatic/snekomatic-host",
+                   r".*/snekomatic-worker",
                    r"include/snekomatic/snekomatic\.h", r".*/pkgconfig/snekomatic\.pc",
                    r".*/snekomatic/dco\.so", r".*/snekomatic/hello\.so", r".*/snekomatic/invite\.so",
                    r".*/snekomatic/ping\.so", r".*/snekomatic/stale\.so", r".*/snekomatic/welcome\.so",

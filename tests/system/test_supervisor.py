@@ -2,7 +2,11 @@
 """The supervisor when things fail around it: a host dies while it waits for a JWT or while it drains,
 and the supervisor itself stands still."""
 
+import re
 import signal
+import subprocess
+
+import pytest
 
 import snek
 
@@ -51,3 +55,25 @@ def test_a_supervisor_that_stands_still_delays_only_what_needs_it(start_bot):
         bot.wait_log(msg="done", delivery=bot.deliver("trouble", trouble("fine")))
     assert bot.request("GET", "/readyz").status == 200
     bot.kill("supervisor", signal.SIGCONT)
+
+
+@pytest.mark.parametrize("more", [{}, {"dispatch": {"delai_ms": 0}}], ids=["alone", "with another"])
+def test_the_problem_of_a_url_is_reported_at_the_start_as_all_others_are(fake, tmp_path, more):
+    """The supervisor does not judge URLs: snekomatic-host does."""
+    bot = snek.Bot(fake, tmp_path / "bot", plugins=[], start=False,
+                   config={"server": {"public_url": "http://bot.example"}, **more})
+    serve, check = (subprocess.run([snek.program("snekomatic"), verb, "-c", bot.file], text=True,
+                                   env=snek.clean_environment(), capture_output=True, check=False)
+                    for verb in ("serve", "check"))
+    assert (serve.returncode, serve.stdout) == (78, "")
+    assert "server.public_url must start with https://" in serve.stderr
+    assert ("delai_ms" in serve.stderr) == bool(more)
+    assert serve.stderr == check.stderr
+
+
+def test_the_process_with_the_key_has_only_the_libraries_that_it_needs():
+    dynamic = subprocess.run(["readelf", "-d", snek.program("snekomatic")], check=True, text=True,
+                             capture_output=True).stdout
+    needed = set(re.findall(r"NEEDED.*\[(lib[a-z0-9+-]+)", dynamic))
+    assert not needed & {"libcurl", "libcurl-gnutls", "libpq", "libsqlite3", "libmicrohttpd", "liblz4",
+                         "libseccomp"}, needed

@@ -207,7 +207,8 @@ def test_libraries_of_the_image_are_used_and_not_carried(cold):
     assert carried == {"libmicrohttpd", "libcmark-gfm", "libcmark-gfm-extensions", "libyaml-0",
                        "libtomlplusplus"}
     # ... but used: with a -dev package's link left dangling, the linker takes the static archive.
-    dynamic = subprocess.run(["readelf", "-d", cold.folder / ".snekomatic/bin/snekomatic"],
+    program = cold.folder / ".snekomatic/libexec/snekomatic/snekomatic-host"
+    dynamic = subprocess.run(["readelf", "-d", program],
                              check=True, capture_output=True, text=True).stdout
     used = set(re.findall(r"NEEDED.*\[(lib[a-z0-9]+)", dynamic))
     assert {"libjansson", "libsqlite3", "libpq", "libcurl", "libgnutls", "libnettle"} <= used

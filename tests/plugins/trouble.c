@@ -31,7 +31,7 @@ static void sleep_ms(int64_t ms) {
     nanosleep(&wait, NULL);
 }
 
-/* The host is another child of the supervisor: "snekomatic host". */
+/* The host is another child of the supervisor: "snekomatic-host host". */
 static void kill_host(void) {
     DIR *processes = opendir("/proc");
     const struct dirent *entry;

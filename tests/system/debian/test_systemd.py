@@ -55,7 +55,7 @@ def test_nobody_else_can_read_configuration_credentials_and_store(service):
 
 
 def test_the_service_cannot_write_its_configuration_or_see_other_processes(service):
-    host = service.run("pgrep -f 'snekomatic [h]ost'").strip()
+    host = service.run("pgrep -f 'snekomatic-host [h]ost'").strip()
     output = service.run(
         f"nsenter -t {host} -m setpriv --reuid snekomatic --regid snekomatic --clear-groups "
         f"bash -c 'echo x >> {FILE} || true; ls -d /proc/1 || true; echo \"processes: $(ls /proc |"
@@ -74,7 +74,7 @@ def test_daily_work_and_a_verb_that_writes_to_the_store(service):
 
 
 def test_a_host_and_a_worker_that_die_are_replaced(service):
-    service.run("pkill -KILL -f 'snekomatic-[w]orker: ping'; pkill -KILL -f 'snekomatic [h]ost'; "
+    service.run("pkill -KILL -f 'snekomatic-[w]orker: ping'; pkill -KILL -f 'snekomatic-host [h]ost'; "
                 "until journalctl -u snekomatic --output=cat | grep msg=host_restarted; do sleep 0.1; done")
     assert "queued" in service.run(f"echo '{{}}' | {AS_BOT} send -c {FILE} ping -")
     assert service.run("systemctl show --property=NRestarts --value snekomatic") == "0\n"

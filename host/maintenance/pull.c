@@ -9,11 +9,16 @@
 /* After a store that failed to forget the place. */
 #define FORGET_AGAIN_MS 60000
 
+static bool is_pull_mode(const struct pull_state *state) {
+    return state->options.interval_ms > 0;
+}
+
 void pull_init(struct pull *pull, const struct pull_options *options) {
-    *pull = (struct pull){0};
     pull_state_init(&pull->state, options);
     pull_reader_init(&pull->reader, &pull->state);
-    pull_fetcher_init(&pull->fetcher, &pull->state);
+    if (is_pull_mode(&pull->state)) {
+        pull_fetcher_init(&pull->fetcher, &pull->state);
+    }
     hook_watch_init(&pull->hook, options->broker, options->mailbox, options->retention_ms);
 }
 
@@ -62,7 +67,7 @@ int64_t pull_tick(struct pull *pull, bool elected, int64_t now_ms) {
     if (state->closed) {
         return INT64_MAX;
     }
-    if (state->options.interval_ms == 0) {
+    if (!is_pull_mode(state)) {
         return forget_place(pull, elected, now_ms);
     }
     state->elected = elected;
@@ -92,6 +97,8 @@ void pull_close(struct pull *pull) {
 
 void pull_finish(struct pull *pull) {
     pull_reader_finish(&pull->reader);
-    pull_fetcher_finish(&pull->fetcher);
+    if (is_pull_mode(&pull->state)) {
+        pull_fetcher_finish(&pull->fetcher);
+    }
     pull_state_finish(&pull->state);
 }

@@ -34,6 +34,8 @@ struct pull {
     struct inbox_operation forget;
 };
 
+/* `pull` is zeroed. In webhook mode its fetcher, of 250 KiB, is never touched, so that the pages of
+ * a zeroed allocation need no memory. */
 void pull_init(struct pull *pull, const struct pull_options *options);
 
 /* Does what is due. Returns when to call again; monotonic; INT64_MAX: a result comes first. A host

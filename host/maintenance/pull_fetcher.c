@@ -388,7 +388,7 @@ static void look(struct pull_fetcher *fetcher) {
 /* ---- life ---- */
 
 void pull_fetcher_init(struct pull_fetcher *fetcher, struct pull_state *state) {
-    *fetcher = (struct pull_fetcher){.state = state};
+    fetcher->state = state;
     for (size_t i = 0; i < PULL_SLOTS; i++) {
         fetcher->slots[i].fetcher = fetcher;
     }

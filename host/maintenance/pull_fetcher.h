@@ -77,6 +77,7 @@ struct pull_fetcher {
     int64_t paused_until_ms;
 };
 
+/* `fetcher` is zeroed. */
 void pull_fetcher_init(struct pull_fetcher *fetcher, struct pull_state *state);
 /* After the last result has arrived. */
 void pull_fetcher_finish(struct pull_fetcher *fetcher);

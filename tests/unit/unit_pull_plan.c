@@ -4,9 +4,12 @@
 
 #include "base/array.h"
 #include "maintenance/hook_watch.h"
+#include "maintenance/pull.h"
 #include "maintenance/pull_plan.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define NOW INT64_C(1700000000000)
 #define MINUTE_MS 60000
@@ -225,8 +228,45 @@ static void the_requests_of_any_minute_are_limited(void **state) {
     assert_int_equal(pull_rate_ms(&rate, 100, now_ms + HOUR_MS), 0);
 }
 
+/* The pages of a zeroed allocation take memory once they are touched. */
+static size_t resident_pages(void *memory, size_t bytes) {
+    static unsigned char pages[1024];
+    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+    assert_true(bytes <= sizeof pages * page_bytes);
+    assert_int_equal(mincore(memory, bytes, pages), 0);
+    for (size_t i = 0; i < (bytes + page_bytes - 1) / page_bytes; i++) {
+        count += pages[i] & 1;
+    }
+    return count;
+}
+
+static void webhook_mode_needs_no_memory_for_the_fetcher(void **state) {
+    (void)state;
+    static const struct {
+        int64_t interval_ms;
+        bool touched;
+    } cases[] = {{0, false}, {60000, true}};
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct pull *pull =
+            mmap(NULL, sizeof *pull, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(pull, MAP_FAILED);
+        struct pull_options options = {.interval_ms = cases[i].interval_ms, .retention_ms = DAY_MS};
+        pull_init(pull, &options);
+        pull_close(pull);
+        pull_finish(pull);
+        size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+        size_t fetcher_pages = sizeof pull->fetcher / page_bytes;
+        size_t others = (sizeof *pull - sizeof pull->fetcher) / page_bytes + 3;
+        size_t resident = resident_pages(pull, sizeof *pull);
+        assert_int_equal(resident > others, cases[i].touched);
+        assert_true(resident < fetcher_pages);
+        assert_int_equal(munmap(pull, sizeof *pull), 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(webhook_mode_needs_no_memory_for_the_fetcher),
         cmocka_unit_test(a_pause_doubles_up_to_a_minute_or_the_interval),
         cmocka_unit_test(a_reading_goes_back_behind_the_place_but_not_before_the_first_start),
         cmocka_unit_test(a_reading_ends_only_where_the_last_entries_are_all_old),

@@ -17,6 +17,9 @@ int sqlite_check_schema(sqlite3 *db, struct error *err);
 /* Checks that the schema is exactly this build's. */
 int sqlite_check_version(sqlite3 *db, struct error *err);
 int sqlite_compare_schema(sqlite3 *db, struct error *err);
+/* Does it consist of the statements of the migrations, as they are written? Then it is this
+ * build's. False: the comparison must find out. */
+bool sqlite_has_written_schema(sqlite3 *db);
 int sqlite_find_adopted(sqlite3 *db, bool *adopted, struct error *err);
 
 #endif

@@ -4,10 +4,12 @@
 #include "unit.h"
 
 #include "inbox/common/codec.h"
+#include "inbox/common/rest.h"
 #include "inbox/common/turns.h"
 #include "inbox/common/writer.h"
 #include "inbox/deliveries.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -326,6 +328,40 @@ static void a_claim_looks_at_all_runs_again_in_time(void **state) {
     turns_finish(&turns);
 }
 
+static void a_packed_body_holds_only_its_own_bytes(void **state) {
+    (void)state;
+    enum { BYTES = 20000 };
+    size_t packed_bytes = 0;
+    char *body = malloc(BYTES);
+    assert_non_null(body);
+    for (size_t i = 0; i < BYTES; i++) {
+        body[i] = "snekomatic"[i % 10];
+    }
+    char *packed = codec_pack(body, BYTES, &packed_bytes);
+    assert_non_null(packed);
+    assert_in_range(packed_bytes, 1, 500);
+    assert_true(malloc_usable_size(packed) < 1000);
+    free(packed);
+    free(body);
+}
+
+static void memory_goes_back_once_after_each_burst(void **state) {
+    enum { NOW = 1000000 };
+    (void)state;
+    struct rest rest = {.n_deliveries = 0};
+    assert_false(rest_begins(&rest, 0, NOW));
+    assert_false(rest_begins(&rest, REST_BURST, NOW));
+    assert_false(rest_begins(&rest, 0, NOW + REST_AFTER_MS - 1));
+    assert_true(rest_begins(&rest, 0, NOW + REST_AFTER_MS));
+    assert_false(rest_begins(&rest, 0, NOW + 2 * REST_AFTER_MS));
+    /* Single deliveries are no burst. They add up to one. */
+    assert_false(rest_begins(&rest, REST_BURST - 1, NOW));
+    assert_false(rest_begins(&rest, 0, NOW + REST_AFTER_MS));
+    assert_false(rest_begins(&rest, 1, NOW + REST_AFTER_MS));
+    assert_false(rest_begins(&rest, 0, NOW + REST_AFTER_MS + 1));
+    assert_true(rest_begins(&rest, 0, NOW + 2 * REST_AFTER_MS));
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -336,6 +372,8 @@ int main(void) {
         TEST(only_the_operation_that_fails_is_rejected),
         TEST(an_operation_that_finds_the_store_broken_makes_it_unhealthy),
         TEST(what_a_lost_transaction_returned_is_taken_back),
+        cmocka_unit_test(a_packed_body_holds_only_its_own_bytes),
+        cmocka_unit_test(memory_goes_back_once_after_each_burst),
         cmocka_unit_test(a_claim_begins_where_queued_runs_begin),
         cmocka_unit_test(a_claim_looks_at_all_runs_again_in_time),
         cmocka_unit_test(a_body_that_was_packed_with_the_first_dictionary_is_restored),

@@ -6,9 +6,12 @@
 #include <lz4.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A smaller body would hardly shrink. */
 #define BYTES_MIN 256
+/* Most bodies need less, and shrink to a seventh. */
+#define STACK_ROOM ((size_t)32 << 10)
 
 static const char dictionary[] =
 #include "dictionary.inc"
@@ -25,25 +28,45 @@ static void prepare(void) {
     LZ4_loadDict(&prepared, dictionary, DICTIONARY_BYTES);
 }
 
+/* The bytes written; 0: the result does not fit. */
+static size_t compress(const char *body, size_t bytes, char *packed, size_t room) {
+    pthread_once(&once, prepare);
+    LZ4_stream_t stream = prepared;
+    int count = LZ4_compress_fast_continue(&stream, body, packed, (int)bytes, (int)room, 1);
+    return count > 0 ? (size_t)count : 0;
+}
+
+/* Many deliveries wait for a commit at once, so each keeps only the bytes of its result. */
+static char *pack_small(const char *body, size_t bytes, size_t room, size_t *packed_bytes) {
+    char result[STACK_ROOM];
+    size_t count = compress(body, bytes, result, room);
+    char *packed = count > 0 ? malloc(count) : NULL;
+    if (packed) {
+        memcpy(packed, result, count);
+        *packed_bytes = count;
+    }
+    return packed;
+}
+
+static char *pack_large(const char *body, size_t bytes, size_t room, size_t *packed_bytes) {
+    char *packed = malloc(room);
+    size_t count = packed ? compress(body, bytes, packed, room) : 0;
+    if (count == 0) {
+        free(packed);
+        return NULL;
+    }
+    *packed_bytes = count;
+    return packed;
+}
+
 char *codec_pack(const char *body, size_t bytes, size_t *packed_bytes) {
     if (bytes < BYTES_MIN || bytes > LZ4_MAX_INPUT_SIZE) {
         return NULL;
     }
     /* LZ4 fails when the result does not fit into this size. */
     size_t room = bytes - bytes / 8;
-    char *packed = malloc(room);
-    int count = 0;
-    if (packed) {
-        pthread_once(&once, prepare);
-        LZ4_stream_t stream = prepared;
-        count = LZ4_compress_fast_continue(&stream, body, packed, (int)bytes, (int)room, 1);
-    }
-    if (count <= 0) {
-        free(packed);
-        return NULL;
-    }
-    *packed_bytes = (size_t)count;
-    return packed;
+    return room <= STACK_ROOM ? pack_small(body, bytes, room, packed_bytes)
+                              : pack_large(body, bytes, room, packed_bytes);
 }
 
 static int damaged(int64_t codec, size_t stored_bytes, size_t body_bytes, struct error *err) {

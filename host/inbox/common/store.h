@@ -48,6 +48,8 @@ struct store_methods {
     bool (*take_over)(struct store *store, struct inbox_operation *operation);
     /* inbox_listen(); NULL where there are no other hosts. */
     void (*listen)(struct store *store, void (*on_queued)(void *context), void *context);
+    /* Frees what the store keeps only to be faster. NULL where that is little. */
+    void (*release_memory)(struct store *store);
     void (*free)(struct store *store);
 };
 

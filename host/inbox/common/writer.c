@@ -8,8 +8,10 @@
 #include "base/lock.h"
 #include "inbox/common/load.h"
 #include "inbox/common/operations.h"
+#include "inbox/common/rest.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,6 +30,8 @@ struct inbox {
     struct store *store;
     pthread_t writer;
     atomic_bool healthy;
+    /* The writer's. */
+    struct rest rest;
     /* Protects the members below. */
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -115,13 +119,18 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
     }
 }
 
+static size_t count_deliveries(struct inbox_operation *const *operations, size_t n) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += operations[i]->kind == INBOX_PUT;
+    }
+    return count;
+}
+
 /* Both under the lock. */
 static void begin_load(struct inbox *inbox, struct inbox_operation **operations, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (operations[i]->kind == INBOX_PUT) {
-            load_begin(&inbox->load, clock_monotonic_us());
-            return;
-        }
+    if (count_deliveries(operations, n) > 0) {
+        load_begin(&inbox->load, clock_monotonic_us());
     }
 }
 
@@ -168,11 +177,24 @@ static size_t leave_to_store(struct inbox *inbox, struct inbox_operation **opera
     return left;
 }
 
+/* After a burst: the cache of the store, and the free pages in the heaps of all threads. */
+static void release_memory(struct inbox *inbox) {
+    const struct store_methods *methods = inbox->store->methods;
+    if (methods->release_memory) {
+        methods->release_memory(inbox->store);
+    }
+    malloc_trim(0);
+}
+
 static void *write_groups(void *argument) {
     struct inbox *inbox = argument;
     struct inbox_operation *operations[GROUP_OPERATIONS_MAX];
     for (size_t n; (n = take_group(inbox, operations)) > 0;) {
+        size_t n_deliveries = count_deliveries(operations, n);
         do_group(inbox, operations, leave_to_store(inbox, operations, n));
+        if (rest_begins(&inbox->rest, n_deliveries, clock_monotonic_ms())) {
+            release_memory(inbox);
+        }
     }
     return NULL;
 }

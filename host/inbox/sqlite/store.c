@@ -232,7 +232,13 @@ static void store_free(struct store *base) {
     free(store);
 }
 
-static const struct store_methods methods = {.transact = transact, .free = store_free};
+/* The pages of the cache. */
+static void release_memory(struct store *base) {
+    sqlite3_db_release_memory(CONTAINER_OF(base, struct sqlite_store, store)->db);
+}
+
+static const struct store_methods methods = {
+    .transact = transact, .release_memory = release_memory, .free = store_free};
 
 /* A store without a connection. NULL: no memory. */
 static struct sqlite_store *new_store(bool tool) {

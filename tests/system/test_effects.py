@@ -3,7 +3,6 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import sqlite3
@@ -168,24 +167,19 @@ def test_a_plugin_has_at_most_64_requests_in_flight(fake, start_bot):
     fake.release()
 
 
-def memory_kib(host, field):
-    status = pathlib.Path(f"/proc/{host.pids('host')[0]}/status").read_text(encoding="ascii")
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(field)))
-
-
 def test_large_bodies_of_one_plugin_do_not_fill_the_hosts_memory(fake, start_bot):
     """32 runs send 3 MiB each to a slow GitHub, and their worker is killed again and again."""
     host = start_bot(plugins=["trouble"], config={"github": {"notify_interval_ms": 0,
                                                              "write_interval_ms": 0}})
     fake.fail(method="POST", path=PATHS["react"], delay_ms=6000, times=-1)
-    before = memory_kib(host, "VmRSS")
+    before = host.memory_kib("VmRSS")
     for _ in range(32):
         host.deliver("trouble", {"action": "large", "installation": {"id": snek.INSTALLATION}})
     for _ in range(4):
         time.sleep(1)
         host.kill("worker", signal.SIGKILL)
     fake.wait_arrived(2, method="POST", path=PATHS["react"])
-    grown_kib = memory_kib(host, "VmHWM") - before
+    grown_kib = host.memory_kib("VmHWM") - before
     # A sanitizer keeps freed memory for a while.
     assert grown_kib < 48 << 10 or os.environ.get("SNEK_SANITIZED")
 
@@ -195,11 +189,11 @@ def test_large_bodies_of_one_plugin_do_not_fill_the_hosts_memory(fake, start_bot
 def test_long_urls_of_one_plugin_do_not_fill_the_hosts_memory(start_bot):
     """8 runs make 1000 requests each whose URLs have 8 kB; all are rejected."""
     host = start_bot(plugins=["trouble"])
-    before = memory_kib(host, "VmRSS")
+    before = host.memory_kib("VmRSS")
     long_urls = {"action": "long_urls", "installation": {"id": snek.INSTALLATION}}
     for delivery in [host.deliver("trouble", long_urls) for _ in range(8)]:
         host.wait_log(msg="done", delivery=delivery)
-    assert memory_kib(host, "VmHWM") - before < 32 << 10
+    assert host.memory_kib("VmHWM") - before < 32 << 10
 
 
 @pytest.mark.own_pace("it discards the run within the 4.5 s that a request may wait for its pace")

@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import pathlib
 import socket
 import sqlite3
 import urllib.parse
@@ -254,16 +253,11 @@ def test_an_ambiguous_request_is_rejected(host, case):
     assert host.log(msg="stored") == []
 
 
-def memory_kib(host, field):
-    status = pathlib.Path(f"/proc/{host.pids('host')[0]}/status").read_text(encoding="ascii")
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(field)))
-
-
 def test_25_mib_of_hostile_json_cost_less_than_64_mib(start_bot):
     host = start_bot(plugins=["ping"])
     unit = b'[{"\\u0061":[' + b"[" * 200 + b"]" * 200 + b"]}],"
     start, end = b'{"installation":{"id":1},"x":[', b'0]}'
     body = start + unit * ((26214400 - len(start) - len(end)) // len(unit)) + end
-    before = memory_kib(host, "VmRSS")
+    before = host.memory_kib("VmRSS")
     assert host.request("POST", "/webhook/github", body, headers(host, body)).status == 202
-    assert memory_kib(host, "VmHWM") - before < 64 << 10
+    assert host.memory_kib("VmHWM") - before < 64 << 10

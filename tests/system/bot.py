@@ -202,9 +202,9 @@ class Bot:
 
     # -- its processes: supervisor -> host and workers
 
-    def memory_kib(self, field):
-        """A line of the host's /proc/PID/status, such as VmRSS."""
-        status = pathlib.Path(f"/proc/{self.pids('host')[0]}/status").read_text(encoding="ascii")
+    def memory_kib(self, field, ring="host"):
+        """A line of the process's /proc/PID/status, such as VmRSS."""
+        status = pathlib.Path(f"/proc/{self.pids(ring)[0]}/status").read_text(encoding="ascii")
         return int(next(line.split()[1] for line in status.splitlines() if line.startswith(field)))
 
     def pids(self, ring, plugin=None):

@@ -12,11 +12,12 @@ pytestmark = pytest.mark.skipif(bool(os.environ.get("SNEK_SANITIZED")),
                                 reason="a sanitizer keeps freed memory for a while")
 
 
-def test_pages_of_code_that_only_the_start_needed_are_unmapped(start_bot):
+@pytest.mark.parametrize("ring", ["host", "worker"])
+def test_pages_of_code_that_only_the_start_needed_are_unmapped(start_bot, ring):
     host = start_bot(plugins=["ping"])
     # What was resident at most was so during the start.
-    snek.wait_until(lambda: host.memory_kib("VmRSS") < 0.75 * host.memory_kib("VmHWM"),
-                    "the host's pages of code are unmapped")
+    snek.wait_until(lambda: host.memory_kib("VmRSS", ring) < 0.75 * host.memory_kib("VmHWM", ring),
+                    "the pages of code are unmapped")
     assert host.request("GET", "/readyz").status == 200
 
 

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "inbox/sqlite/query.h"
-#include "inbox/sqlite/schema.h"
 #include "inbox/sqlite/sqlite.h"
 #include "inbox/sqlite/statements.h"
 
@@ -246,44 +245,6 @@ static void a_tampered_schema_is_rejected_with_the_place(void **state) {
                 " name TEXT NOT NULL, value BLOB NOT NULL CHECK (value <> ''),"
                 " PRIMARY KEY (plugin, scope, name)) STRICT");
     expect_rejection(file_of(fixture), "table plugin_keys: is \"");
-}
-
-static bool has_written_schema(const char *path) {
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    bool found = sqlite_has_written_schema(db);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    return found;
-}
-
-/* Otherwise each start would make a second schema to compare with. */
-static void a_schema_as_it_was_written_is_recognised_by_its_text(void **state) {
-    struct fixture *fixture = *state;
-    static const struct {
-        const char *sql;
-        bool is_written;
-    } steps[] = {
-        {"VACUUM", true},
-        {"CREATE TABLE alembic_version (version TEXT)", true},
-        {"CREATE TABLE extra (a INTEGER)", false},
-        {"DROP TABLE extra", true},
-        {"DROP INDEX runs_dead", false},
-        {"CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead'", false},
-        {"DROP INDEX runs_dead", false},
-        {"CREATE INDEX runs_dead ON runs (finished_ms, id, plugin, state)\n WHERE state = 'dead'",
-         true},
-        {"CREATE VIEW extra AS SELECT 1", false},
-        {"DROP VIEW extra", true},
-        {"ALTER TABLE runs ADD COLUMN colour TEXT", false},
-    };
-    fixture_close(fixture);
-    assert_true(has_written_schema(file_of(fixture)));
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        (void)query(fixture->place, steps[i].sql);
-        if (has_written_schema(file_of(fixture)) != steps[i].is_written) {
-            fail_msg("after: %s", steps[i].sql);
-        }
-    }
 }
 
 static void a_table_that_only_looks_like_the_originals_is_rejected(void **state) {
@@ -791,7 +752,6 @@ int main(int argc, char **argv) {
         CONTRACT(the_database_of_another_application_is_rejected_and_left_alone),
         CONTRACT(a_newer_schema_is_rejected),
         CONTRACT(a_tampered_schema_is_rejected_with_the_place),
-        CONTRACT(a_schema_as_it_was_written_is_recognised_by_its_text),
         CONTRACT(a_table_that_only_looks_like_the_originals_is_rejected),
         CONTRACT(a_large_body_is_never_copied_whole),
         CONTRACT(runs_that_were_running_are_due_at_the_next_opening),

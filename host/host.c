@@ -6,7 +6,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/code_pages.h"
 #include "base/listen_socket.h"
 #include "base/log.h"
 #include "base/log_memory.h"
@@ -49,8 +48,6 @@
 #define WORKERS_WRAPPED_GRACE_MS 60000
 /* For requests in progress. */
 #define RESPONSES_GRACE_MS 2000
-/* The host still starts until then: the first request to GitHub, and the first statements. */
-#define STARTED_AFTER_MS 500
 
 /* Telemetry's and the console's. */
 #define HOST_ROUTES_MAX 2
@@ -446,28 +443,10 @@ static int shorter(int a_ms, int b_ms) {
     return a_ms < 0 || b_ms < a_ms ? b_ms : a_ms;
 }
 
-/* Gives the memory back that only the start needed. Returns the wait until then, or -1: it is done.
- */
-static int release_start(int64_t *due_ms) {
-    if (*due_ms == INT64_MAX) {
-        return -1;
-    }
-    int64_t wait_ms = *due_ms - clock_monotonic_ms();
-    if (wait_ms > 0) {
-        return (int)wait_ms;
-    }
-    *due_ms = INT64_MAX;
-    code_pages_release();
-    malloc_trim(0);
-    return -1;
-}
-
 static void serve(struct host *host) {
-    int64_t started_ms = clock_monotonic_ms() + STARTED_AFTER_MS;
     while (!host->stopping) {
         int wait_ms = dispatch_tick(host->dispatch);
         wait_ms = shorter(wait_ms, maintenance_tick(host->maintenance));
-        wait_ms = shorter(release_start(&started_ms), wait_ms);
         loop_step(&host->loop, shorter(wait_ms, telemetry_tick(host->telemetry)));
     }
 }

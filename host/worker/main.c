@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* snekomatic-worker: loads one plugin and handles its runs, as the host requests on descriptor 3.
  * Standard input, output and error may be closed; the protocol does not use them. */
-#include "base/code_pages.h"
 #include "base/text.h"
 #include "worker/calls.h"
 #include "worker/crash.h"
@@ -23,7 +22,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -35,8 +33,6 @@
 #define WORKER_NICE 10
 #define CONCURRENCY_MAX 4096
 #define MEMORY_MIB_MAX (1u << 20)
-/* Not earlier: while the host starts, the processor is busy. */
-#define STARTED_AFTER_MS 500
 
 /* The most time that plugin code may take on the main thread. While it runs, the worker does not
  * notice that the host is gone, so a plugin that hangs would outlive its host. The host itself
@@ -328,16 +324,6 @@ static int on_frame(struct worker *worker, struct run_pool *pool, struct wire_fr
     }
 }
 
-/* Gives the memory back that only the start needed, if there is no work for a while. In the sandbox
- * the worker cannot see whether a debugger traces it; a debugger needs it to be off. */
-static void release_start(const struct load *load) {
-    struct pollfd host = {.fd = HOST_FD, .events = POLLIN};
-    if (load->sandbox != FRAME_SANDBOX_OFF && poll(&host, 1, STARTED_AFTER_MS) == 0) {
-        code_pages_release();
-        malloc_trim(0);
-    }
-}
-
 /* Reads frames until the host closes the socket: it is gone, or it wants the worker to end. */
 static void serve(struct worker *worker, struct run_pool *pool) {
     struct wire_frame frame;
@@ -379,7 +365,6 @@ int main(void) {
         _exit(EX_OSERR);
     }
     load_plugin(worker, &load);
-    release_start(&load);
     serve(worker, pool);
     end(worker, pool);
 }

@@ -4,7 +4,6 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/code_pages.h"
 #include "base/error.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -13,8 +12,6 @@
 #include "base/suggest.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -200,44 +197,6 @@ static void the_rest_of_a_pipe_is_read_up_to_the_maximum(void **state) {
     }
 }
 
-/* Resident pages of files, in KiB. */
-static long file_kib(void) {
-    char text[8192];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t bytes = read(fd, text, sizeof text - 1);
-    assert_true(bytes > 0);
-    text[bytes] = '\0';
-    close(fd);
-    const char *line = strstr(text, "RssFile:");
-    assert_non_null(line);
-    return strtol(line + strlen("RssFile:"), NULL, 10);
-}
-
-static const char constants[1 << 20] = {1};
-static char variables[] = "snake";
-
-/* Reads a byte of each page. */
-static unsigned read_constants(void) {
-    const volatile char *bytes = constants;
-    unsigned sum = 0;
-    for (size_t at = 0; at < sizeof constants; at += 4096) {
-        sum += (unsigned char)bytes[at];
-    }
-    return sum;
-}
-
-static void code_pages_are_unmapped_and_come_back(void **state) {
-    (void)state;
-    variables[0] = 'S';
-    assert_int_equal(read_constants(), 1);
-    long before_kib = file_kib();
-    code_pages_release();
-    assert_true(file_kib() <= before_kib - 512);
-    assert_int_equal(read_constants(), 1);
-    assert_string_equal(variables, "Snake");
-    assert_true(file_kib() >= 1024);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_never_passes_its_maximum),
@@ -250,7 +209,6 @@ int main(void) {
         cmocka_unit_test(mail_is_opened_once_and_in_order),
         cmocka_unit_test(mail_that_is_posted_at_once_wakes_the_owner_once),
         cmocka_unit_test(a_slip_is_near_and_another_word_is_not),
-        cmocka_unit_test(code_pages_are_unmapped_and_come_back),
         cmocka_unit_test(the_rest_of_a_pipe_is_read_up_to_the_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

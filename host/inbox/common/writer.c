@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,9 @@ static void end_load(struct inbox *inbox) {
  * will come. */
 static size_t take_group(struct inbox *inbox, struct inbox_operation **operations) {
     size_t n = 0, bytes = 0;
+    /* Threads that are about to submit get the processor first, so that more operations share a
+     * commit when the processor is busy. On a processor that is not, this does nothing. */
+    sched_yield();
     SCOPED_LOCK(&inbox->lock);
     end_load(inbox);
     while (TAILQ_EMPTY(&inbox->waiting) && !inbox->stopping) {

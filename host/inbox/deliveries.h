@@ -279,6 +279,10 @@ enum inbox_finish_outcome {
 struct inbox_finish {
     struct inbox_operation operation;
     int64_t run, token;
+    /* The client has not got the results of COMPLETEs that it submitted before this operation. If
+     * one of them failed, it has set this, and FINISH fails too. So the end of a run is never
+     * stored without the responses of its effects. Borrowed; NULL: there are none. */
+    const bool *lost;
     /* The plugin's name, and the run's order_key. */
     const char *plugin, *order_key;
     int64_t coalesce_key;

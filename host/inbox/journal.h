@@ -111,6 +111,9 @@ struct inbox_intend {
  * audit. 0. An intent that another claim took over in the meantime stays as that claim wrote it. */
 struct inbox_complete {
     struct inbox_operation operation;
+    /* The inbox's thread sets it when the operation fails: see inbox_finish. Borrowed; NULL: no
+     * FINISH follows. */
+    bool *lost;
     int64_t run, token;
     /* Borrowed. */
     const struct inbox_record *record;

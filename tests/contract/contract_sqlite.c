@@ -78,13 +78,17 @@ static int64_t query(void *data, const char *sql) {
     return number;
 }
 
-static void poison(void *data, const char *guid) {
-    char sql[256];
-    (void)snprintf(sql, sizeof sql,
-                   "CREATE TRIGGER poison BEFORE INSERT ON deliveries WHEN NEW.guid = '%s'"
-                   " BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
-                   guid);
-    (void)query(data, sql);
+static void poison(void *data, const char *text) {
+    static const char *const events[] = {"INSERT ON deliveries WHEN NEW.guid",
+                                         "UPDATE ON journal WHEN NEW.message"};
+    for (size_t i = 0; i < 2; i++) {
+        char sql[256];
+        (void)snprintf(sql, sizeof sql,
+                       "CREATE TRIGGER poison%zu BEFORE %s = '%s'"
+                       " BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+                       i, events[i], text);
+        (void)query(data, sql);
+    }
 }
 
 static const struct contract_store sqlite = {

@@ -23,8 +23,9 @@ struct contract_store {
     int (*open)(void *place, int64_t now_ms, struct inbox **inbox, struct error *err);
     /* SQL that all stores know, on a connection of its own; the first column of the first row. */
     int64_t (*query)(void *place, const char *sql);
-    /* From now on the database itself rejects the delivery with this GUID. */
-    void (*poison)(void *place, const char *guid);
+    /* From now on the database itself rejects the delivery with this GUID, and a response of an
+     * effect with this message. */
+    void (*poison)(void *place, const char *text);
 };
 
 /* Is `name` in the part that a program was called with? NULL means every part. */
@@ -33,7 +34,7 @@ bool contract_has(const char *part, const char *name);
 /* Adds the contract's tests of a part to `tests`, which has room for so many; their number. The
  * parts are "deliveries", "runs" and "state". A store's own tests are a part of that name: "own".
  */
-#define CONTRACT_TESTS_MAX 220
+#define CONTRACT_TESTS_MAX 240
 size_t contract_tests(const struct contract_store *store, const char *part,
                       struct CMUnitTest *tests);
 size_t contract_claim_tests(const struct contract_store *store, struct CMUnitTest *tests);

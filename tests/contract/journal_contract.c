@@ -2,6 +2,7 @@
 /* The tests of the inbox's contract that are about the journals of runs. */
 #include "inbox_contract.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct buffer bytes_of(const char *text) {
@@ -120,6 +121,93 @@ static void an_answer_is_written_into_its_intent(void **state) {
     assert_int_equal(again.journal[0].body.bytes, 8);
     inbox_run_finish(&again);
     inbox_run_finish(&run);
+}
+
+/* An effect's response, and the end of its run behind it, which the client submits at once. */
+struct ending {
+    struct inbox_record effect;
+    struct inbox_complete complete;
+    struct inbox_finish finish;
+    bool lost;
+};
+
+static void begin_ending(struct fixture *fixture, struct ending *ending,
+                         const struct inbox_run *run, enum inbox_finish_how how) {
+    ending->effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
+    const struct inbox_record *records[] = {&ending->effect};
+    assert_int_equal(intend(fixture, run, records, 1), 0);
+    ending->effect.state = INBOX_COMPLETED;
+    ending->effect.status = 201;
+    ending->effect.body = bytes_of("{\"id\":5}");
+    ending->complete = (struct inbox_complete){.operation = {.kind = INBOX_COMPLETE},
+                                               .lost = &ending->lost,
+                                               .run = run->id,
+                                               .token = run->token,
+                                               .record = &ending->effect};
+    ending->finish = finish_of(run, how);
+    ending->finish.due_ms = FIXTURE_NOW + 1000;
+    ending->finish.has_journal = true;
+    ending->finish.lost = &ending->lost;
+}
+
+static void submit_ending(struct fixture *fixture, struct ending *ending) {
+    /* While the inbox is busy with this one, the others gather in a group. */
+    struct inbox_put before = put_of("guid-before");
+    before.n_runs = 0;
+    fixture_submit(fixture, &before.operation);
+    fixture_submit(fixture, &ending->complete.operation);
+    fixture_submit(fixture, &ending->finish.operation);
+    fixture_wait(fixture, 3);
+}
+
+static void an_end_that_follows_a_response_is_stored_after_it(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
+    struct ending ending = {.lost = false};
+    begin_ending(fixture, &ending, &run, INBOX_DONE);
+    submit_ending(fixture, &ending);
+    assert_int_equal(ending.complete.operation.result, 0);
+    assert_int_equal(ending.finish.operation.result, 0);
+    /* The end has deleted the body that the response brought. */
+    assert_int_equal(fixture->store->query(fixture->place,
+                                           "SELECT count(*) FROM journal WHERE state = 'completed'"
+                                           " AND status = 201 AND length(body) = 0"),
+                     1);
+    inbox_run_finish(&run);
+}
+
+/* Otherwise the next attempt, or a person who looks at the run, would see an effect in doubt. */
+static void no_end_is_stored_behind_a_response_that_was_not(void **state) {
+    static const enum inbox_finish_how ways[] = {INBOX_DONE, INBOX_RETRY, INBOX_WAIT, INBOX_DEAD,
+                                                 INBOX_PARK};
+    struct fixture *fixture = *state;
+    fixture->store->poison(fixture->place, "poison");
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char guid[16];
+        (void)snprintf(guid, sizeof guid, "guid-%zu", i);
+        struct inbox_run run = fixture_put_and_claim(fixture, guid);
+        struct ending ending = {.lost = false};
+        begin_ending(fixture, &ending, &run, ways[i]);
+        ending.effect.message = (char *)(uintptr_t) "poison";
+        submit_ending(fixture, &ending);
+        assert_int_equal(ending.complete.operation.result, -1);
+        assert_int_equal(ending.finish.operation.result, -1);
+        assert_string_not_equal(ending.finish.operation.error.text, "");
+        assert_true(inbox_healthy(fixture->inbox));
+        assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM runs"
+                                                               " WHERE state = 'running'"),
+                         1);
+        /* The client stores the response first, and then the end. */
+        ending.effect.message = NULL;
+        ending.finish.lost = NULL;
+        submit_ending(fixture, &ending);
+        assert_int_equal(ending.complete.operation.result, 0);
+        assert_int_equal(ending.finish.operation.result, 0);
+        inbox_run_finish(&run);
+    }
+    assert_int_equal(fixture->store->query(
+                         fixture->place, "SELECT count(*) FROM journal WHERE state = 'completed'"),
+                     (int64_t)(sizeof ways / sizeof *ways));
 }
 
 static void an_intent_of_a_run_that_is_not_ours_is_stale_and_not_written(void **state) {
@@ -270,6 +358,8 @@ size_t contract_journal_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(a_retry_gets_the_journal_of_the_attempts_before_it_in_order),
         CONTRACT(a_record_that_is_written_again_takes_its_new_kind),
         CONTRACT(an_answer_is_written_into_its_intent),
+        CONTRACT(an_end_that_follows_a_response_is_stored_after_it),
+        CONTRACT(no_end_is_stored_behind_a_response_that_was_not),
         CONTRACT(an_intent_of_a_run_that_is_not_ours_is_stale_and_not_written),
         CONTRACT(an_intent_that_somebody_took_up_is_left_to_them),
         CONTRACT(a_change_and_its_record_are_written_together),

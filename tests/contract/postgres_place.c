@@ -108,16 +108,19 @@ static int open_place(void *data, int64_t now_ms, struct inbox **inbox, struct e
     return inbox_open(((struct place *)data)->url, now_ms, inbox, err);
 }
 
-static void poison(void *data, const char *guid) {
-    char sql[512];
-    (void)snprintf(
-        sql, sizeof sql,
-        "CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF NEW.guid = '%s' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW; END $$;"
-        "CREATE TRIGGER poison BEFORE INSERT ON deliveries FOR EACH ROW"
-        " EXECUTE FUNCTION reject()",
-        guid);
-    (void)query(data, sql);
+static void poison(void *data, const char *text) {
+    static const char *const events[] = {"INSERT ON deliveries", "UPDATE ON journal"};
+    static const char *const columns[] = {"guid", "message"};
+    for (size_t i = 0; i < 2; i++) {
+        char sql[512];
+        (void)snprintf(
+            sql, sizeof sql,
+            "CREATE FUNCTION reject%zu() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF NEW.%s = '%s' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW; END $$;"
+            "CREATE TRIGGER poison BEFORE %s FOR EACH ROW EXECUTE FUNCTION reject%zu()",
+            i, columns[i], text, events[i], i);
+        (void)query(data, sql);
+    }
 }
 
 const struct contract_store postgres = {

@@ -30,6 +30,8 @@ struct operation_kind {
     void (*clear)(struct inbox_operation *operation);
     /* Frees the results; clear() follows. */
     void (*free)(struct inbox_operation *operation);
+    /* The operation has failed for good, and its client does not know it yet. */
+    void (*fail)(struct inbox_operation *operation);
 };
 
 /* Tokens that the system gives at once, because glibc asks it for each arc4random_buf(). */
@@ -109,6 +111,15 @@ static void put_free(struct inbox_operation *operation) {
 
 /* ---- CLAIM, FINISH, RENEW ---- */
 
+static int finish_check(const struct inbox_operation *operation, struct error *err) {
+    const struct inbox_finish *finish =
+        CONTAINER_OF(operation, const struct inbox_finish, operation);
+    return finish->lost && *finish->lost
+               ? error_set(err, "storing the end of a run: the response of one of its effects was "
+                                "not stored")
+               : 0;
+}
+
 static void finish_clear(struct inbox_operation *operation) {
     CONTAINER_OF(operation, struct inbox_finish, operation)->next_due_ms = INT64_MAX;
 }
@@ -176,6 +187,14 @@ static void intend_clear(struct inbox_operation *operation) {
     struct inbox_intend *intend = CONTAINER_OF(operation, struct inbox_intend, operation);
     intend->audit = intend->wait_until_ms = 0;
     intend->new_hold = false;
+}
+
+static void complete_fail(struct inbox_operation *operation) {
+    const struct inbox_complete *complete =
+        CONTAINER_OF(operation, const struct inbox_complete, operation);
+    if (complete->lost) {
+        *complete->lost = true;
+    }
 }
 
 static size_t complete_bytes(const struct inbox_operation *operation) {
@@ -438,8 +457,8 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
                      .unprepare = claim_unprepare,
                      .clear = claim_clear,
                      .free = claim_free},
-    [INBOX_FINISH] = {.clear = finish_clear},
-    [INBOX_FINISH_TIMERS] = {.bytes = timers_bytes, .clear = finish_clear},
+    [INBOX_FINISH] = {.check = finish_check, .clear = finish_clear},
+    [INBOX_FINISH_TIMERS] = {.check = finish_check, .bytes = timers_bytes, .clear = finish_clear},
     [INBOX_TIMERS_DUE] = {.clear = timers_due_clear, .free = timers_due_free},
     [INBOX_FIRE] = {.prepare = put_prepare,
                     .unprepare = put_unprepare,
@@ -449,7 +468,7 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
                     .free = put_free},
     [INBOX_RENEW] = {.clear = renew_clear},
     [INBOX_INTEND] = {.bytes = intend_bytes, .clear = intend_clear},
-    [INBOX_COMPLETE] = {.bytes = complete_bytes},
+    [INBOX_COMPLETE] = {.bytes = complete_bytes, .fail = complete_fail},
     [INBOX_AUDIT_READ] = {.clear = audit_clear, .free = audit_free},
     [INBOX_SET_ADD] = {.bytes = plugin_state_bytes},
     [INBOX_SET_REMOVE] = {.bytes = plugin_state_bytes},
@@ -512,6 +531,9 @@ void operation_post(struct inbox_operation *operation) {
 }
 
 void operation_post_failure(struct inbox_operation *operation, const struct error *error) {
+    if (kind_of(operation)->fail) {
+        kind_of(operation)->fail(operation);
+    }
     operation->result = -1;
     operation->error = *error;
     operation_post(operation);

@@ -4,7 +4,8 @@
  *
  * A call outlives its run and its worker; a response to a run or a worker that is gone is dropped.
  * But a call that writes into its run's journal holds the run: the run's completion waits, so that
- * no retry begins while an effect of the attempt before it is still under way.
+ * no retry begins while an effect of the attempt before it is still under way. See effect.c for
+ * what happens between the response of an effect and its commit.
  *
  * call.c writes the first part of struct call; the parts below belong to the file that they name.
  * Threads: the loop's. */
@@ -87,8 +88,6 @@ struct call {
         /* In the group's list of effects that are unrecorded, until then (monotonic). */
         TAILQ_ENTRY(call) link_unrecorded;
         int64_t record_at_ms;
-        /* The worker has got its response. */
-        bool replied;
         /* An earlier attempt to send it may have reached GitHub. */
         bool in_doubt;
         /* The URL of the list that would have the comment or check run; owned. NULL: the effect

@@ -2,12 +2,18 @@
 /* Makes the requests that change something at GitHub, so that none happens twice. The host commits
  * an effect's intent before it sends the effect, and the response after it.
  *
- *   begin --> (in doubt: search it) --> intend --> send --> complete --> reply
+ *   begin --> (in doubt: search it) --> intend --> send --> reply --> complete
  *                 |                       |
  *                 '-- found: complete     '-- stale, or the store fails: nothing is sent
  *
+ * The worker gets the response before it is committed, because all that the handler can change then
+ * passes through the inbox, behind the COMPLETE. If the host dies first, the effect is in doubt, as
+ * if the response had never come: nothing that the handler did with it has left the worker. If the
+ * COMPLETE fails, it is repeated, and the end of the run waits for it (docs/design.md).
+ *
  * Everything here runs on the loop's thread, from one callback to the next. Meanwhile the call
- * holds its run. */
+ * holds its run, except while a COMPLETE is with the inbox: then it only keeps the run in memory.
+ */
 #include "dispatch/effect.h"
 
 #include "base/clock.h"
@@ -104,27 +110,14 @@ static struct call *call_of_intent(struct inbox_operation *operation) {
     return CONTAINER_OF(effect, struct call, effect);
 }
 
-/* The worker has got its response, or gets it now. */
 static void end_effect(struct call *call) {
     journal_drop_response(&call->held->journal, call->entry);
-    if (call->effect.replied) {
-        call_free(call);
-    } else {
-        call_reply_broker(call);
-    }
+    call_free(call);
 }
 
-/* The effect has happened, so the worker gets the response. The call lives on to record it, and
- * holds its run, so that no completion is written and no retry begins before. If the host dies
- * first, the intent is in doubt. */
+/* The call holds its run meanwhile, so that no completion is written and no retry begins before. */
 static void record_later(struct call *call) {
-    struct call_effect *effect = &call->effect;
-    if (!effect->replied) {
-        call_send_broker_reply(call);
-        effect->replied = true;
-        broker_request_finish(&call->broker);
-    }
-    effect->record_at_ms = clock_monotonic_ms() + RECORD_RETRY_MS;
+    call->effect.record_at_ms = clock_monotonic_ms() + RECORD_RETRY_MS;
     TAILQ_INSERT_TAIL(&call->group->unrecorded, call, effect.link_unrecorded);
 }
 
@@ -133,6 +126,8 @@ static void on_response_stored(struct inbox_operation *operation) {
     struct call_effect *effect = CONTAINER_OF(complete, struct call_effect, complete);
     struct call *call = CONTAINER_OF(effect, struct call, effect);
     FAULT_POINT("after_answer");
+    journal_set_lent(call->entry, false);
+    run_end_record(call->held, operation->result >= 0);
     if (operation->result < 0) {
         run_log(call->held, SNEK_LEVEL_ERROR, "response_not_recorded",
                 LOG_TEXT("url", call->entry->record.url),
@@ -156,12 +151,25 @@ static void store_response(struct call *call) {
         (struct inbox_complete){.operation = {.kind = INBOX_COMPLETE,
                                               .reply_to = table->options.mailbox,
                                               .on_result = on_response_stored},
+                                .lost = &call->held->record_lost,
                                 .run = call->held->data.id,
                                 .token = call->held->data.token,
                                 .record = &call->entry->record,
                                 .audit = call->effect.intend.audit,
                                 .request_id = call->effect.request_id};
+    journal_set_lent(call->entry, true);
     inbox_submit(table->options.inbox, &call->effect.complete.operation);
+    run_begin_record(call->held);
+}
+
+/* The worker gets the response, and the call lives on to record it. If the host dies before it is
+ * recorded, the intent is in doubt, as if the response had never come. */
+static void reply_and_store(struct call *call) {
+    call_send_broker_reply(call);
+    broker_request_finish(&call->broker);
+    journal_set_busy(call->entry, false);
+    FAULT_POINT("after_reply");
+    store_response(call);
 }
 
 void effects_tick(struct call_group *group, int64_t now_ms) {
@@ -225,7 +233,7 @@ static void take_back(struct call *call) {
         call_reply_broker(call);
     } else {
         journal_set_unsent(call->entry);
-        store_response(call);
+        reply_and_store(call);
     }
 }
 
@@ -288,7 +296,7 @@ static void on_effect_response(struct broker_request *broker) {
         take_back(call);
     } else if (is_final(call)) {
         record_response(call);
-        store_response(call);
+        reply_and_store(call);
     } else {
         run_log(call->held, SNEK_LEVEL_WARNING, "in_doubt", LOG_TEXT("method", broker->method),
                 LOG_TEXT("url", call->entry->record.url), LOG_NUMBER("status", broker->status));

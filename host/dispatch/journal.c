@@ -98,6 +98,9 @@ static void drop(struct journal *journal, struct journal_entry *entry) {
 }
 
 void journal_drop_response(struct journal *journal, struct journal_entry *entry) {
+    if (entry->lent) {
+        return;
+    }
     bool crowded = journal->memory_bytes && *journal->memory_bytes > JOURNAL_MEMORY_MAX;
     bool large = response_bytes(&entry->record) > JOURNAL_NAMED_KEPT_MAX;
     if (!entry->named || crowded || large) {
@@ -312,6 +315,11 @@ struct journal_entry *journal_add(struct journal *journal, enum inbox_record_kin
 
 void journal_set_busy(struct journal_entry *entry, bool busy) {
     entry->busy = busy;
+}
+
+void journal_set_lent(struct journal_entry *entry, bool lent) {
+    assert(entry->lent != lent);
+    entry->lent = lent;
 }
 
 void journal_set_intended(struct journal_entry *entry, int64_t token, int64_t now_ms) {

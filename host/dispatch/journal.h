@@ -40,6 +40,8 @@ struct journal_entry {
     bool matched;
     /* The request that matched it is under way. */
     bool busy;
+    /* The inbox is writing the record's response, so it stays in memory. */
+    bool lent;
     /* The inbox has this record in its present form. */
     bool in_inbox;
     /* The inbox has a record of an earlier attempt under this number. */
@@ -122,6 +124,8 @@ struct journal_entry *journal_add(struct journal *journal, enum inbox_record_kin
 
 /* Marks the entry's request as under way, or as ended. */
 void journal_set_busy(struct journal_entry *entry, bool busy);
+/* Marks the entry's record as borrowed by the inbox, or as free again. */
+void journal_set_lent(struct journal_entry *entry, bool lent);
 
 /* The entry's effect is about to be sent, under the claim with this token. */
 void journal_set_intended(struct journal_entry *entry, int64_t token, int64_t now_ms);
@@ -166,7 +170,7 @@ const struct inbox_record **journal_unwritten(struct journal *journal, struct jo
 void journal_set_unwritten(const struct inbox_record *const *records, size_t n_records);
 
 /* The entry's response is committed, or was replayed, so it leaves memory. That of a named effect
- * stays, unless it is large. */
+ * stays, unless it is large; and that of a record that is lent. */
 void journal_drop_response(struct journal *journal, struct journal_entry *entry);
 void journal_drop_responses(struct journal *journal, const struct inbox_record *const *records,
                             size_t n_records);

@@ -172,7 +172,7 @@ struct run *run_new(struct run_group *group, struct inbox_run *data) {
 }
 
 void run_free(struct run *run) {
-    assert(run->n_holds == 0 || run->group->table->phase == RUN_PHASE_CLOSED);
+    assert(run->n_holds + run->n_records == 0 || run->group->table->phase == RUN_PHASE_CLOSED);
     TAILQ_REMOVE(&run->group->table->all, run, link_all);
     inbox_run_finish(&run->data);
     journal_finish(&run->journal);
@@ -414,6 +414,15 @@ static void log_end(struct run *run, int result) {
             LOG_TEXT("order", text_or_null(finish->order_key)), place_of(run), again);
 }
 
+/* Must the completion wait for a call? A record that is with the inbox holds it back only if the
+ * completion could not fail with it: after the failure of another one, which set run->record_lost
+ * for good, and when there is no completion, because the lease is lost and the run is freed. */
+static bool is_held_back(const struct run *run) {
+    bool waits_for_records = run->waits_for_records || run->lease_lost;
+    return run->n_holds > 0 || (run->n_records > 0 && waits_for_records);
+}
+
+/* INT64_MAX: when no call holds it back any more. */
 static void finish_later(struct run *run, int64_t when_ms) {
     assert(run->ended);
     run->finish_at_ms = when_ms;
@@ -456,7 +465,8 @@ static void on_finished(struct inbox_operation *operation) {
     if (operation->result < 0) {
         run_log(run, SNEK_LEVEL_ERROR, "completion_failed", LOG_TEXT("event", run->data.event),
                 LOG_TEXT("reason", operation->error.text));
-        finish_later(run, clock_monotonic_ms() + RUN_FINISH_RETRY_MS);
+        finish_later(run,
+                     is_held_back(run) ? INT64_MAX : clock_monotonic_ms() + RUN_FINISH_RETRY_MS);
         return;
     }
     if (operation->result == INBOX_TIMERS_FULL && finish->n_timers > 0) {
@@ -471,15 +481,26 @@ static void on_finished(struct inbox_operation *operation) {
 
 static void submit_finish(struct run *run) {
     struct run_table *table = run->group->table;
-    assert(run->ended && run->n_holds == 0);
+    assert(run->ended && !is_held_back(run));
+    run->finish_at_ms = 0;
     remember(run);
     if (run->lease_lost) {
         log_end(run, INBOX_STALE);
         run_free(run);
         return;
     }
+    run->finish.lost = run->n_records > 0 ? &run->record_lost : NULL;
     table->n_submitted++;
     inbox_submit(table->options.inbox, &run->finish.operation);
+}
+
+static void submit_held_back(struct run *run) {
+    struct run_table *table = run->group->table;
+    if (run->ended && run->finish_at_ms == INT64_MAX && !is_held_back(run) &&
+        table->phase != RUN_PHASE_CLOSED) {
+        TAILQ_REMOVE(&table->ended, run, link);
+        submit_finish(run);
+    }
 }
 
 void run_table_tick(struct run_table *table, int64_t now_ms) {
@@ -502,10 +523,21 @@ void run_release(struct run *run) {
     assert(run->n_holds > 0 && table->n_holds > 0);
     run->n_holds--;
     table->n_holds--;
-    if (run->n_holds == 0 && run->ended && table->phase != RUN_PHASE_CLOSED) {
-        TAILQ_REMOVE(&table->ended, run, link);
-        submit_finish(run);
-    }
+    submit_held_back(run);
+}
+
+void run_begin_record(struct run *run) {
+    assert(run->n_holds > 0);
+    run->n_holds--;
+    run->n_records++;
+    submit_held_back(run);
+}
+
+void run_end_record(struct run *run, bool stored) {
+    assert(run->n_records > 0);
+    run->n_records--;
+    run->n_holds++;
+    run->waits_for_records = run->waits_for_records || !stored;
 }
 
 /* The one way out of a group. `wait_ms` is for RETRY, REQUEUE, WAIT and PARK. */
@@ -544,7 +576,7 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         run->finish.n_timers = run->timers.n_changes;
     }
     fault_point("before_completion", worker_process ? worker_process_pid(worker_process) : 0);
-    if (run->n_holds > 0) {
+    if (is_held_back(run)) {
         finish_later(run, INT64_MAX);
     } else {
         submit_finish(run);

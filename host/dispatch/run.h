@@ -80,7 +80,7 @@ struct run_table {
     struct run_list ended;
     /* Completions that are with the inbox. */
     unsigned n_submitted;
-    /* The sum over all runs; see run_hold(). */
+    /* The sum over all runs, with n_records; see run_hold(). */
     unsigned n_holds;
     uint64_t last_handle, last_generation;
     /* None of their requests is under way any more; the oldest is replaced first. */
@@ -147,8 +147,14 @@ struct run {
     /* Monotonic; no deadline before it is sent. Waits for rate limits move it. */
     int64_t started_ms, deadline_ms;
     struct journal journal;
-    /* Calls that write into the journal. */
+    /* Calls that write into the journal: the completion waits for them. */
     unsigned n_holds;
+    /* Calls whose records are with the inbox: the completion may follow these there. */
+    unsigned n_records;
+    /* One of these records failed, so the completion waits for the others from now on. */
+    bool waits_for_records;
+    /* The same, as the inbox's thread knows it; no other thread may read it. */
+    bool record_lost;
     /* This attempt has sent an effect. */
     bool sent_effect;
     /* See sent_claim. */
@@ -248,6 +254,13 @@ void run_reject(struct run *run, const char *reason);
  * before it is still under way. */
 void run_hold(struct run *run);
 void run_release(struct run *run);
+/* The caller, who holds the run, has submitted a COMPLETE with `lost` = &run->record_lost. Until
+ * its result the caller does not hold the run any more, but the run stays in memory: its completion
+ * may be submitted behind the COMPLETE, and fails if that fails. */
+void run_begin_record(struct run *run);
+/* The result: the caller holds the run again. If it was not `stored`, it is to be recorded again
+ * before the hold ends. */
+void run_end_record(struct run *run, bool stored);
 
 /* The ends. The run has left its group afterwards, and the caller must not touch it. */
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Promise 2 where a response was lost: the effect is in doubt, and looked for or repeated."""
 
+import contextlib
 import signal
+import sqlite3
 
 import pytest
 
@@ -106,6 +108,57 @@ def test_a_comment_that_a_dead_host_was_writing_is_looked_for_once_it_must_be_th
     host.wait_log(msg="comment_found", delivery=delivery, timeout=40)
     host.wait_log(msg="done", delivery=delivery)
     assert len(comments(fake)) == 1
+
+
+@contextlib.contextmanager
+def stalled_store(fake, host):
+    """A comment of the action `named_twice`, whose response the host gets while its store stalls.
+    The handler gets it too, and again for its second request of that name."""
+    fake.fail(method="POST", path=PATHS["comment"], delay_ms=60000, times=1)
+    delivery = host.deliver("effects", effect("named_twice"))
+    fake.wait_arrived(method="POST", path=PATHS["comment"])
+    store = sqlite3.connect(host.folder / "snekomatic.db", timeout=10, isolation_level=None)
+    with contextlib.closing(store):
+        store.execute("BEGIN IMMEDIATE")
+        fake.release()
+        host.wait_log(delivery=delivery, text="the same id")
+        assert store.execute("SELECT state FROM journal").fetchall() == [("intended",)]
+        yield delivery
+
+
+def recorded(host):
+    with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db", timeout=10)) as store:
+        return store.execute("SELECT state, status FROM journal").fetchall()
+
+
+def test_a_handler_gets_its_response_before_it_is_stored_and_its_run_ends_after_that(fake, host):
+    with stalled_store(fake, host) as delivery:
+        assert not host.log(msg="done", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert recorded(host) == [("completed", 201)]
+    assert len(comments(fake)) == 1
+
+
+def test_a_comment_that_a_dead_host_had_not_stored_yet_is_found(fake, host):
+    with stalled_store(fake, host) as delivery:
+        host.kill("host", signal.SIGKILL)
+    before = host.mark()
+    host.wait_log(msg="comment_found", delivery=delivery, timeout=45)
+    host.wait_log(msg="done", delivery=delivery, after=before)
+    assert recorded(host) == [("completed", 201)]
+    assert len(comments(fake)) == 1
+
+
+def test_a_run_ends_only_when_its_response_is_stored(fake, host):
+    """The store fails for both operations, because it stalls for too long."""
+    with stalled_store(fake, host) as delivery:
+        host.wait_log(msg="response_not_recorded", delivery=delivery)
+        host.wait_log(msg="completion_failed", delivery=delivery)
+        assert not host.log(msg="done", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert recorded(host) == [("completed", 201)]
+    assert len(comments(fake)) == 1
+    assert host.log(msg="started", delivery=delivery)[1:] == [], "there is one attempt"
 
 
 def test_a_put_in_doubt_is_repeated(fake, host):

@@ -173,6 +173,24 @@ static void responses_leave_memory_once_they_are_committed(void **state) {
     assert_int_equal(memory_bytes, 0);
 }
 
+/* A request of the same name may be replayed while the inbox writes the first one's response. */
+static void a_response_that_the_inbox_is_writing_stays_in_memory(void **state) {
+    (void)state;
+    size_t memory_bytes = 0;
+    struct journal journal = {.memory_bytes = &memory_bytes};
+    uint8_t key[INBOX_KEY_BYTES];
+    key_of("x", key);
+    struct journal_entry *effect = journal_add(&journal, INBOX_EFFECT, key, method, url);
+    respond(&journal, effect, 1000);
+    journal_set_lent(effect, true);
+    journal_drop_response(&journal, effect);
+    assert_int_equal(memory_bytes, 1000);
+    journal_set_lent(effect, false);
+    journal_drop_response(&journal, effect);
+    assert_int_equal(memory_bytes, 0);
+    journal_finish(&journal);
+}
+
 static void the_effects_of_a_run_are_kept_up_to_a_bound(void **state) {
     (void)state;
     struct journal journal = {0};
@@ -352,6 +370,7 @@ int main(void) {
         cmocka_unit_test(reads_are_written_once_and_before_the_effect),
         cmocka_unit_test(reads_that_do_not_fit_are_forgotten_and_effects_never),
         cmocka_unit_test(responses_leave_memory_once_they_are_committed),
+        cmocka_unit_test(a_response_that_the_inbox_is_writing_stays_in_memory),
         cmocka_unit_test(the_effects_of_a_run_are_kept_up_to_a_bound),
         cmocka_unit_test(reads_of_all_runs_of_a_plugin_share_a_bound),
         cmocka_unit_test(long_urls_fill_no_more_memory_than_a_plugin_has),

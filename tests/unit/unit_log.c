@@ -117,10 +117,11 @@ struct seen {
     long lines, missing, gaps;
 };
 
-/* Numbered lines come in order, and where numbers are missing a line says how many. */
+/* Numbered lines come in order. At the first missing number at the latest, a line says how many are
+ * missing: also those of a later gap, if the queue filled again before it was written. */
 static struct seen check_numbers(const char *text) {
     struct seen seen = {0};
-    long next = 0;
+    long last = -1;
     for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
         assert_non_null(strchr(line, '\n'));
         long missing = number_in(line, "level=warning msg=log_lines_dropped count=");
@@ -128,11 +129,10 @@ static struct seen check_numbers(const char *text) {
         if (missing >= 0) {
             seen.missing += missing;
             seen.gaps++;
-            next += missing;
         } else {
-            assert_int_equal(n, next);
-            next++;
             seen.lines++;
+            assert_true(n > last && n < seen.lines + seen.missing);
+            last = n;
         }
     }
     return seen;
@@ -151,7 +151,13 @@ static void flood(void) {
     /* Here we come although nobody reads. */
     say(said);
     wait_for(told);
-    log_event(SNEK_LEVEL_INFO, "last", LOG_NUMBER("n", FLOOD));
+    /* The queue may be full again, if its thread began in the middle of the flood. */
+    uint64_t dropped;
+    int n = FLOOD;
+    do {
+        dropped = log_dropped();
+        log_event(SNEK_LEVEL_INFO, "last", LOG_NUMBER("n", n++));
+    } while (log_dropped() > dropped);
     wait_for(told);
     log_finish();
 }
@@ -164,8 +170,8 @@ static void a_reader_that_stands_still_stops_nobody_and_is_told_what_is_missing(
     say(child.tell);
     read_until(&child, "msg=last", &text);
     struct seen seen = check_numbers(text.data);
-    assert_int_equal(seen.gaps, 1);
-    assert_int_equal(seen.lines + seen.missing, FLOOD + 1);
+    assert_true(seen.gaps >= 1);
+    assert_true(seen.lines + seen.missing > FLOOD);
     assert_true(text.bytes > LOG_QUEUE_BYTES - LOG_QUEUE_RESERVE - LOG_LINE_MAX);
     say(child.tell);
     assert_int_equal(end(&child), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the tests of dispatch/effect share: small fakes of the inbox, the broker and the worker, in
+/* A world for the tests of dispatch/effect: small fakes of the inbox, the broker and the worker, in
  * which one allocation may fail, and the attempts of one run. */
 #ifndef SNEK_TESTS_EFFECT_WORLD_H
 #define SNEK_TESTS_EFFECT_WORLD_H

@@ -56,12 +56,13 @@ bool plugin_share_has_slot(const struct plugin_share *share, unsigned in_flight)
 int64_t plugin_share_reserve_ms(const struct plugin_shares *shares,
                                 const struct plugin_share *share, enum resource resource,
                                 bool always, int64_t now_ms) {
-    int64_t limit = shares->quotas[resource].limit;
-    int64_t remaining = shares->quotas[resource].remaining;
-    bool in_reserve = limit > 0 && remaining * 100 <= limit * SHARE_RESERVE_PERCENT &&
-                      shares->quotas[resource].reset_at_ms > now_ms;
-    bool heavy = always || (share && share->used[resource] * 100 >= limit * SHARE_HEAVY_PERCENT);
-    return in_reserve && heavy ? shares->quotas[resource].reset_at_ms : 0;
+    const struct plugin_quota *quota = &shares->quotas[resource];
+    bool in_reserve = quota->limit > 0 &&
+                      quota->remaining * 100 <= quota->limit * SHARE_RESERVE_PERCENT &&
+                      quota->reset_at_ms > now_ms;
+    bool heavy =
+        always || (share && share->used[resource] * 100 >= quota->limit * SHARE_HEAVY_PERCENT);
+    return in_reserve && heavy ? quota->reset_at_ms : 0;
 }
 
 static void forget_use(struct plugin_shares *shares, enum resource resource) {
@@ -77,18 +78,22 @@ void plugin_shares_learn(struct plugin_shares *shares, struct plugin_share *shar
     if (resource >= RESOURCES || rate->limit <= 0 || rate->remaining < 0 || rate->reset_ms < 0) {
         return;
     }
-    int64_t reset_at_ms = now_ms + rate->reset_ms, cost = 1;
-    if (reset_at_ms > shares->quotas[resource].reset_at_ms + SAME_RESET_MS) {
+    struct plugin_quota *quota = &shares->quotas[resource];
+    int64_t reset_at_ms = now_ms + rate->reset_ms, remaining = rate->remaining, cost = 1;
+    bool was_reset = reset_at_ms > quota->reset_at_ms + SAME_RESET_MS;
+    if (was_reset) {
         forget_use(shares, resource);
     } else if (resource == RESOURCE_GRAPHQL) {
-        cost = shares->quotas[resource].remaining - rate->remaining;
+        cost = quota->remaining - remaining;
         cost = cost < 1 ? 1 : cost;
         cost = cost > COST_MAX ? COST_MAX : cost;
     }
     if (share) {
         share->used[resource] += cost;
     }
-    shares->quotas[resource].limit = rate->limit;
-    shares->quotas[resource].remaining = rate->remaining;
-    shares->quotas[resource].reset_at_ms = reset_at_ms;
+    if (!was_reset && quota->limit == rate->limit && quota->remaining < remaining) {
+        /* GitHub counted the request before that of an earlier response. */
+        remaining = quota->remaining;
+    }
+    *quota = (struct plugin_quota){rate->limit, remaining, reset_at_ms};
 }

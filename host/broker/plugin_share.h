@@ -36,14 +36,16 @@ struct plugin_share {
 
 TAILQ_HEAD(plugin_share_list, plugin_share);
 
+/* As the responses show it. limit 0: unknown. */
+struct plugin_quota {
+    int64_t limit, remaining;
+    /* Monotonic. */
+    int64_t reset_at_ms;
+};
+
 struct plugin_shares {
     struct plugin_share_list list;
-    /* From the last response. limit 0: unknown. */
-    struct {
-        int64_t limit, remaining;
-        /* Monotonic. */
-        int64_t reset_at_ms;
-    } quotas[RESOURCES];
+    struct plugin_quota quotas[RESOURCES];
 };
 
 void plugin_shares_init(struct plugin_shares *shares);

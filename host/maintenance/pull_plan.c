@@ -14,6 +14,8 @@
 /* GitHub's clock may differ from ours by so much, and its JWT be valid: the broker corrects an
  * hour, and a JWT is valid for 10 minutes. */
 #define CLOCK_OFF_MAX_MS (BROKER_SKEW_MAX_MS + 600000)
+/* GitHub's resets that differ by less are one reset. */
+#define SAME_RESET_MS 5000
 /* So many entries at the end of a page must be old. */
 #define OLD_ENTRIES 10
 
@@ -95,6 +97,16 @@ int64_t pull_retry_ms(enum pull_failure failure, int64_t attempts, int64_t age_m
         return age_ms >= retention_ms ? 0 : wait_ms;
     default:
         return 0;
+    }
+}
+
+void pull_quota_learn(struct pull_quota *quota, const struct pull_quota *seen) {
+    bool same = seen->limit == quota->limit && seen->reset_ms <= quota->reset_ms + SAME_RESET_MS &&
+                seen->reset_ms >= quota->reset_ms - SAME_RESET_MS;
+    int64_t lowest = quota->remaining;
+    *quota = *seen;
+    if (same && lowest < quota->remaining) {
+        quota->remaining = lowest;
     }
 }
 

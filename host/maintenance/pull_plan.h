@@ -64,6 +64,10 @@ struct pull_quota {
     int64_t reset_ms;
 };
 
+/* Takes what a response says. Responses come in another order than GitHub counted their requests:
+ * until the reset, the lowest count is the latest. */
+void pull_quota_learn(struct pull_quota *quota, const struct pull_quota *seen);
+
 /* A tenth of the limit is for tokens. False: wait until the reset. */
 bool pull_quota_is_left(const struct pull_quota *quota, int64_t now_ms);
 

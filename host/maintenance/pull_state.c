@@ -103,7 +103,7 @@ void pull_learn_quota(struct pull_state *state, const struct buffer *headers) {
         read_header(headers, "x-ratelimit-remaining", &quota.remaining) &&
         read_header(headers, "x-ratelimit-reset", &reset_s)) {
         quota.reset_ms = reset_ms_of(state, reset_s);
-        state->quota = quota;
+        pull_quota_learn(&state->quota, &quota);
     }
 }
 

@@ -152,6 +152,29 @@ static void the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens(void **sta
     }
 }
 
+/* Sixteen payloads are under way at once, and each response has the count of its own moment. */
+static void the_lowest_count_until_the_reset_is_the_latest(void **state) {
+    (void)state;
+    static const struct {
+        struct pull_quota known, seen;
+        int64_t remaining;
+    } cases[] = {
+        {{0, 0, 0}, {100, 60, NOW + HOUR_MS}, 60},
+        {{100, 60, NOW + HOUR_MS}, {100, 58, NOW + HOUR_MS}, 58},
+        {{100, 58, NOW + HOUR_MS}, {100, 60, NOW + HOUR_MS}, 58},
+        {{100, 58, NOW + HOUR_MS}, {100, 60, NOW + HOUR_MS - 1000}, 58},
+        {{100, 10, NOW}, {100, 99, NOW + HOUR_MS}, 99},
+        {{100, 10, NOW + HOUR_MS}, {5000, 4999, NOW + HOUR_MS}, 4999},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct pull_quota quota = cases[i].known;
+        pull_quota_learn(&quota, &cases[i].seen);
+        assert_int_equal(quota.limit, cases[i].seen.limit);
+        assert_int_equal(quota.remaining, cases[i].remaining);
+        assert_int_equal(quota.reset_ms, cases[i].seen.reset_ms);
+    }
+}
+
 static void an_installation_of_the_last_days_should_have_an_entry(void **state) {
     (void)state;
     /* 2023-11-14T22:13:20Z is NOW. */
@@ -280,6 +303,7 @@ int main(void) {
         cmocka_unit_test(github_com_gets_no_more_requests_in_a_minute_than_it_allows),
         cmocka_unit_test(the_requests_of_any_minute_are_limited),
         cmocka_unit_test(the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens),
+        cmocka_unit_test(the_lowest_count_until_the_reset_is_the_latest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

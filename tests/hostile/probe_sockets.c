@@ -3,6 +3,8 @@
 #include "probes.h"
 
 #include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -135,10 +137,25 @@ static int connects(const struct world *world) {
 }
 
 #ifdef __x86_64__
+static sigjmp_buf without_old_calls;
+
+static void on_fault(int number) {
+    siglongjmp(without_old_calls, number);
+}
+
+/* A kernel without calls of 32 bits (CONFIG_IA32_EMULATION, ia32_emulation=0) has no such gate: the
+ * processor faults before any filter is asked. */
 static int old_calls(const struct world *world) {
-    /* socketcall(SYS_SOCKET, ...) of 32 bits; a bad address is as good as a socket. */
+    struct sigaction on = {.sa_handler = on_fault}, before;
     long result;
+    sigaction(SIGSEGV, &on, &before);
+    if (sigsetjmp(without_old_calls, 1)) {
+        sigaction(SIGSEGV, &before, NULL);
+        return ABSENT;
+    }
+    /* socketcall(SYS_SOCKET, ...) of 32 bits; a bad address is as good as a socket. */
     __asm__ volatile("int $0x80" : "=a"(result) : "a"(102L), "b"(1L), "c"(0L) : "memory");
+    sigaction(SIGSEGV, &before, NULL);
     errno = (int)-result;
     return result < 0 && result != -EFAULT ? errno : 0;
 }

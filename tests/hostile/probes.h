@@ -24,6 +24,8 @@ struct world {
 
 /* The expected outcome of a probe that the kernel ends, with SIGSYS. */
 #define KILLED (-1)
+/* The outcome of a probe for which this kernel has nothing to reach. */
+#define ABSENT (-2)
 
 /* Whether a probe succeeds without the sandbox. */
 enum control {
@@ -36,7 +38,7 @@ enum control {
 
 struct probe {
     const char *name;
-    /* 0 when it reached what it should not, or the errno that stopped it. */
+    /* 0 when it reached what it should not, the errno that stopped it, or ABSENT. */
     int (*run)(const struct world *world);
     /* In the sandbox: errno, or KILLED. EACCES: Landlock stops it. */
     int expected;

@@ -129,7 +129,7 @@ static int group_finish(void **state) {
 
 /* ---- probing ---- */
 
-/* The outcome: 0, an errno, or KILLED by SIGSYS. */
+/* The outcome: 0, an errno, ABSENT, or KILLED by SIGSYS. */
 static int probe_in(enum frame_sandbox sandbox, size_t number, int64_t *level) {
     const struct worker_options options = {.sandbox = sandbox, .quiet = true};
     struct worker_host host;
@@ -173,12 +173,15 @@ static const char *outcome_name(int outcome) {
     if (outcome == KILLED) {
         return "killed";
     }
+    if (outcome == ABSENT) {
+        return "absent";
+    }
     return outcome == 0 ? "SUCCEEDS" : strerrorname_np(outcome);
 }
 
 /* Without Landlock, the probes that it would stop succeed. */
 static bool is_as_expected(const struct probe *probe, int outcome, int64_t level) {
-    return outcome == probe->expected ||
+    return outcome == probe->expected || outcome == ABSENT ||
            (level == FRAME_LEVEL_PARTIAL && probe->expected == EACCES);
 }
 

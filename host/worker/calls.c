@@ -14,11 +14,17 @@
 
 TAILQ_HEAD(call_list, call);
 
+/* As many as runs of most plugins wait at a time; calls that share one wake up together. */
+#define WAKES 64
+
 struct calls {
-    /* Guards the other members, and those of the calls. */
+    /* Guards the members below but `wakes`, and those of the calls. */
     pthread_mutex_t lock;
     struct call_list waiting;
     uint64_t last_request;
+    /* By the call's request. They outlive the calls, so that the main thread signals without the
+     * lock: a thread that it wakes under the lock would wait again at once. */
+    pthread_cond_t wakes[WAKES];
 };
 
 struct calls *calls_new(void) {
@@ -26,8 +32,15 @@ struct calls *calls_new(void) {
     if (calls) {
         pthread_mutex_init(&calls->lock, NULL);
         TAILQ_INIT(&calls->waiting);
+        for (size_t i = 0; i < WAKES; i++) {
+            pthread_cond_init(&calls->wakes[i], NULL);
+        }
     }
     return calls;
+}
+
+static pthread_cond_t *wake_of(struct calls *calls, uint64_t request) {
+    return &calls->wakes[request % WAKES];
 }
 
 void call_result_finish(struct call_result *result) {
@@ -47,7 +60,6 @@ int32_t call_begin(struct call *call, struct run *run, enum frame_kind result_ki
     {
         SCOPED_LOCK(&calls->lock);
         if (!run_is_cancelled(run)) {
-            pthread_cond_init(&call->wake, NULL);
             call->request = ++calls->last_request;
             TAILQ_INSERT_HEAD(&calls->waiting, call, entry);
         }
@@ -64,11 +76,10 @@ int32_t call_wait(struct call *call, const struct buffer *buffer, const void *ap
     {
         SCOPED_LOCK(&calls->lock);
         while (sent && !call->has_result && !run_is_cancelled(run)) {
-            pthread_cond_wait(&call->wake, &calls->lock);
+            pthread_cond_wait(wake_of(calls, call->request), &calls->lock);
         }
         TAILQ_REMOVE(&calls->waiting, call, entry);
     }
-    pthread_cond_destroy(&call->wake);
     if (call->has_result) {
         *result = call->result;
         return 0;
@@ -112,13 +123,8 @@ static struct call *find(const struct calls *calls, uint64_t request) {
     return NULL;
 }
 
-int calls_take_result(struct calls *calls, struct wire_frame *frame) {
-    const char *no_memory = memory_limit_sentence();
-    const struct frame_text sentence = {no_memory, strlen(no_memory)};
-    struct call_result result = {.outcome = SNEK_E_FAILED, .sentence = sentence, .body = sentence};
-    if (frame->body && parse(frame, &result) < 0) {
-        return -1;
-    }
+/* 1: a call has its result now; 0: nobody waits for it any more; -1: the host may not send it. */
+static int give_result(struct calls *calls, struct wire_frame *frame, struct call_result *result) {
     SCOPED_LOCK(&calls->lock);
     struct call *call = find(calls, frame->head.request);
     if (!call) {
@@ -128,11 +134,24 @@ int calls_take_result(struct calls *calls, struct wire_frame *frame) {
         call->has_result) {
         return -1;
     }
-    call->result = result;
+    call->result = *result;
     call->result.frame = STEAL(frame->body);
     call->has_result = true;
-    pthread_cond_signal(&call->wake);
-    return 0;
+    return 1;
+}
+
+int calls_take_result(struct calls *calls, struct wire_frame *frame) {
+    const char *no_memory = memory_limit_sentence();
+    const struct frame_text sentence = {no_memory, strlen(no_memory)};
+    struct call_result result = {.outcome = SNEK_E_FAILED, .sentence = sentence, .body = sentence};
+    if (frame->body && parse(frame, &result) < 0) {
+        return -1;
+    }
+    int given = give_result(calls, frame, &result);
+    if (given > 0) {
+        pthread_cond_broadcast(wake_of(calls, frame->head.request));
+    }
+    return given < 0 ? -1 : 0;
 }
 
 void calls_wake(struct calls *calls, const struct run *run) {
@@ -140,7 +159,7 @@ void calls_wake(struct calls *calls, const struct run *run) {
     struct call *call;
     TAILQ_FOREACH(call, &calls->waiting, entry) {
         if (call->run == run) {
-            pthread_cond_signal(&call->wake);
+            pthread_cond_broadcast(wake_of(calls, call->request));
         }
     }
 }

@@ -41,7 +41,6 @@ struct call {
     enum frame_kind result_kind;
     bool has_result;
     struct call_result result;
-    pthread_cond_t wake;
 };
 
 /* Every call that has begun must be waited for. Both functions leave a reason when they fail.

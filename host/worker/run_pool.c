@@ -168,7 +168,6 @@ static int enqueue(struct run_pool *pool, struct task *task) {
     }
     TAILQ_INSERT_TAIL(&pool->waiting, task, entry);
     pool->waiting_count++;
-    pthread_cond_signal(&pool->on_waiting);
     return 0;
 }
 
@@ -195,6 +194,8 @@ int run_pool_start(struct run_pool *pool, struct wire_frame *frame) {
     result = enqueue(pool, task);
     if (result == 0) {
         STEAL(task);
+        /* Not under the lock: the thread would wake up only to wait for it. */
+        pthread_cond_signal(&pool->on_waiting);
         return 0;
     }
     run_free(run);

@@ -165,6 +165,7 @@ static void inspect(struct loop *loop, struct worker_starter *starter,
             on_rejected(inspection, ending ? endless_destroy : endless_load);
             break;
         }
+        worker_process_flush(inspection->worker_process);
         loop_step(loop, 100);
         worker_process_tick(inspection->worker_process, clock_monotonic_ms());
     }

@@ -244,6 +244,7 @@ static int wait_for(struct trial *trial, const bool *done, int64_t within_ms, co
             fail(trial, late);
             break;
         }
+        worker_process_flush(trial->worker_process);
         loop_step(trial->loop, 100);
         worker_process_tick(trial->worker_process, clock_monotonic_ms());
     }

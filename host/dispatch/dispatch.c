@@ -88,6 +88,9 @@ int dispatch_tick(struct dispatch *dispatch) {
         claim_tick(&dispatch->claimer, wall_ms);
     }
     int64_t next = next_ms(dispatch, now_ms);
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        plugin_flush(&dispatch->plugins[i]);
+    }
     int64_t claim_ms = dispatch->ready ? claim_next_ms(&dispatch->claimer) : INT64_MAX;
     int64_t wait_ms = next == INT64_MAX ? INT64_MAX : next - now_ms;
     if (claim_ms != INT64_MAX) {

@@ -763,6 +763,12 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     }
 }
 
+void plugin_flush(struct plugin *plugin) {
+    if (plugin->runs.worker_process) {
+        worker_process_flush(plugin->runs.worker_process);
+    }
+}
+
 int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms) {
     int64_t next_ms =
         clock_earliest(throttle_due_ms(&plugin->log_lines), effects_next_ms(&plugin->calls));

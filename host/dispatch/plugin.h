@@ -124,6 +124,8 @@ void plugin_inherit(struct plugin *plugin, struct description *description);
 int plugin_start(struct plugin *plugin, struct error *err);
 /* Does what is due: deadlines, restarts, withheld lines of the log. */
 void plugin_tick(struct plugin *plugin, int64_t now_ms);
+/* Sends the worker what the plugin's runs have queued for it. Call it before every loop_step(). */
+void plugin_flush(struct plugin *plugin);
 /* When something is due; INT64_MAX: nothing is. Monotonic. */
 int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms);
 

@@ -34,6 +34,8 @@
 
 /* Frames that one system call sends: those of many runs. */
 #define GATHERED_MAX 64
+/* So many bytes leave at once, and wait for no others. */
+#define GATHERED_BYTES 131072
 
 /* Bytes on their way to the worker. */
 struct chunk {
@@ -232,6 +234,18 @@ static void queue_chunk(struct worker_process *worker_process, struct chunk what
     TAILQ_INSERT_TAIL(&worker_process->out, chunk, link);
 }
 
+void worker_process_flush(struct worker_process *worker_process) {
+    if (!worker_process->wants_out) {
+        send_waiting(worker_process);
+    }
+}
+
+static void gather(struct worker_process *worker_process) {
+    if (worker_process->waiting_bytes + worker_process->waiting_payload_bytes >= GATHERED_BYTES) {
+        worker_process_flush(worker_process);
+    }
+}
+
 static void queue_buffer(struct worker_process *worker_process, struct frame_writer *writer) {
     struct buffer *buffer = writer->buffer;
     if (frame_end(writer) < 0) {
@@ -241,11 +255,7 @@ static void queue_buffer(struct worker_process *worker_process, struct frame_wri
     size_t bytes = buffer->bytes;
     queue_chunk(worker_process,
                 (struct chunk){.bytes = bytes, .counted = bytes, .data = buffer_steal(buffer)});
-}
-
-static void send_buffer(struct worker_process *worker_process, struct frame_writer *writer) {
-    queue_buffer(worker_process, writer);
-    send_waiting(worker_process);
+    gather(worker_process);
 }
 
 static void send_load(struct worker_process *worker_process,
@@ -257,7 +267,7 @@ static void send_load(struct worker_process *worker_process,
     frame_put_number(&writer, spec->concurrency);
     frame_put_number(&writer, (uint64_t)spec->log_level);
     frame_put_number(&writer, spec->failing_allocation);
-    send_buffer(worker_process, &writer);
+    queue_buffer(worker_process, &writer);
 }
 
 static void send_delivery(struct worker_process *worker_process, enum frame_kind kind,
@@ -280,7 +290,7 @@ static void send_delivery(struct worker_process *worker_process, enum frame_kind
     queue_chunk(worker_process,
                 (struct chunk){.data = payload->data, .bytes = payload->bytes, .payload = payload});
     run->payload = NULL;
-    send_waiting(worker_process);
+    gather(worker_process);
 }
 
 void worker_process_send_run(struct worker_process *worker_process,
@@ -305,7 +315,7 @@ void worker_process_send_http_response(struct worker_process *worker_process, ui
     frame_put_bytes(&writer, error, strnlen(error, FRAME_REASON_MAX));
     frame_put_bytes(&writer, headers->data ? headers->data : "", headers->bytes);
     frame_put_bytes(&writer, body->data ? body->data : "", body->bytes);
-    send_buffer(worker_process, &writer);
+    queue_buffer(worker_process, &writer);
 }
 
 void worker_process_send_store_result(struct worker_process *worker_process, uint64_t run,
@@ -316,14 +326,14 @@ void worker_process_send_store_result(struct worker_process *worker_process, uin
     frame_begin(&writer, &buffer, FRAME_STORE_RESULT, run, request);
     frame_put_number(&writer, (uint64_t)outcome);
     frame_put_bytes(&writer, value_bytes > 0 ? value : "", value_bytes);
-    send_buffer(worker_process, &writer);
+    queue_buffer(worker_process, &writer);
 }
 
 void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
     frame_begin(&writer, &buffer, FRAME_CANCEL, run, 0);
-    send_buffer(worker_process, &writer);
+    queue_buffer(worker_process, &writer);
 }
 
 enum frame_sandbox_level worker_process_level(const struct worker_process *worker_process,
@@ -350,6 +360,7 @@ const char *worker_process_file_hash(const struct worker_process *worker_process
 }
 
 void worker_process_close(struct worker_process *worker_process) {
+    worker_process_flush(worker_process);
     worker_process->ended = true;
     if (worker_process->socket.fd >= 0) {
         shutdown(worker_process->socket.fd, SHUT_WR);

@@ -123,7 +123,9 @@ struct worker_process_run {
     struct payload *payload;
 };
 
-/* Each queues a frame. Frames to a worker that is gone are dropped; on_exit() will come. */
+/* Each queues a frame, which leaves at the next worker_process_flush() or before: frames that leave
+ * together cost one system call, and wake the worker once. Frames to a worker that is gone are
+ * dropped; on_exit() will come. */
 void worker_process_send_run(struct worker_process *worker_process, struct worker_process_run *run);
 /* `delivery.run` is the caller's number of the question; on_explained() gets it. */
 void worker_process_send_explain(struct worker_process *worker_process,
@@ -136,6 +138,8 @@ void worker_process_send_store_result(struct worker_process *worker_process, uin
                                       uint64_t request, int64_t outcome, const void *value,
                                       size_t value_bytes);
 void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run);
+/* Sends the frames that wait, as far as the worker reads them. Call it before every loop_step(). */
+void worker_process_flush(struct worker_process *worker_process);
 
 /* The level of the sandbox that the worker reached, from on_described() on. `why` it is not full:
  * "" when it is; as long as the worker process. */

@@ -89,6 +89,8 @@ void worker_process_send_store_result(struct worker_process *worker_process, uin
 
 void worker_process_tick(struct worker_process *worker_process, int64_t now_ms) {}
 
+void worker_process_flush(struct worker_process *worker_process) {}
+
 int64_t worker_process_next_ms(const struct worker_process *worker_process) {
     return INT64_MAX;
 }

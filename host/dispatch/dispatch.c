@@ -66,6 +66,8 @@ static int64_t next_ms(struct dispatch *dispatch, int64_t now_ms) {
     next = clock_earliest(next, explain_desk_tick(&dispatch->explanations, now_ms));
     next = clock_earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        /* After all that queues frames; a worker that is found closed is due later. */
+        plugin_flush(&dispatch->plugins[i]);
         next = clock_earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
     }
     return next;
@@ -88,9 +90,6 @@ int dispatch_tick(struct dispatch *dispatch) {
         claim_tick(&dispatch->claimer, wall_ms);
     }
     int64_t next = next_ms(dispatch, now_ms);
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        plugin_flush(&dispatch->plugins[i]);
-    }
     int64_t claim_ms = dispatch->ready ? claim_next_ms(&dispatch->claimer) : INT64_MAX;
     int64_t wait_ms = next == INT64_MAX ? INT64_MAX : next - now_ms;
     if (claim_ms != INT64_MAX) {

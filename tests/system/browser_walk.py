@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import snek
-from console_client import start_console
+from console_client import ADMIN, start_console
 
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "browser/console.mjs"
 MODULES = os.environ.get("SNEK_BROWSER_MODULES")
@@ -58,6 +58,17 @@ def walk(bot, tmp_path, name, **settings):
     assert report["wrong"] == "This token is wrong." and report["found"] == 1
     assert "<script>alert(1)</script>" in report["hostile"] and report["open"] == 1
     assert report["after"] == f"{bot.url}/console/login" and report["framed"] == 0
+    return report
+
+
+def walk_as_admin(bot, fake, tmp_path, name, **settings):
+    """An admin retries runs, one and several, and pauses a plugin."""
+    report = walk(bot, tmp_path, name, token=ADMIN, retries=True, **settings)
+    assert report["retried"] == "One run is due now." and report["state"] == "done"
+    assert report["preview"] == "2 runs would be retried." and report["applied"] == "2 runs are due now."
+    assert report["paused"] == "The plugin is paused." and report["resumed"] == "The pause has ended."
+    assert "it wants" in report["why"] or "it matches" in report["why"]
+    assert len(fake.requests(method="POST", path=COMMENTS, status=201)) == 1
     return report
 
 

@@ -51,11 +51,12 @@ def test_a_rejected_repetition_does_not_end_the_doubt(fake, host):
     lose(fake, "POST", PATHS["comment"])
     delivery = host.deliver("effects", effect("quote_title"))
     host.wait_log(msg="retry", delivery=delivery, attempt=1)
-    fake.fail(method="GET", path=PATHS["comment"], status=200, body=[], times=2)
+    fake.fail(method="GET", path=PATHS["comment"], status=200, body=[], times=-1)
     fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
     rename_issue(fake, "other")  # and what led to it is not read anew
     assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
     host.wait_log(msg="retry", delivery=delivery, attempt=2)
+    fake.fail_no_more()
     assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
     host.wait_log(msg="comment_found", delivery=delivery)
     host.wait_log(msg="done", delivery=delivery)

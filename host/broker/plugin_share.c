@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Resets that differ by less are the same one: it is in whole seconds, and responses take time. */
-#define SAME_RESET_MS 5000
 /* Points that one GraphQL request may be charged for. */
 #define COST_MAX 200
 
@@ -56,13 +54,13 @@ bool plugin_share_has_slot(const struct plugin_share *share, unsigned in_flight)
 int64_t plugin_share_reserve_ms(const struct plugin_shares *shares,
                                 const struct plugin_share *share, enum resource resource,
                                 bool always, int64_t now_ms) {
-    const struct plugin_quota *quota = &shares->quotas[resource];
+    const struct rate_quota *quota = &shares->quotas[resource];
     bool in_reserve = quota->limit > 0 &&
                       quota->remaining * 100 <= quota->limit * SHARE_RESERVE_PERCENT &&
-                      quota->reset_at_ms > now_ms;
+                      quota->reset_ms > now_ms;
     bool heavy =
         always || (share && share->used[resource] * 100 >= quota->limit * SHARE_HEAVY_PERCENT);
-    return in_reserve && heavy ? quota->reset_at_ms : 0;
+    return in_reserve && heavy ? quota->reset_ms : 0;
 }
 
 static void forget_use(struct plugin_shares *shares, enum resource resource) {
@@ -78,22 +76,17 @@ void plugin_shares_learn(struct plugin_shares *shares, struct plugin_share *shar
     if (resource >= RESOURCES || rate->limit <= 0 || rate->remaining < 0 || rate->reset_ms < 0) {
         return;
     }
-    struct plugin_quota *quota = &shares->quotas[resource];
-    int64_t reset_at_ms = now_ms + rate->reset_ms, remaining = rate->remaining, cost = 1;
-    bool was_reset = reset_at_ms > quota->reset_at_ms + SAME_RESET_MS;
-    if (was_reset) {
+    struct rate_quota *quota = &shares->quotas[resource];
+    int64_t cost = 1, remaining = quota->remaining;
+    if (rate_quota_learn(
+            quota, &(struct rate_quota){rate->limit, rate->remaining, now_ms + rate->reset_ms})) {
         forget_use(shares, resource);
     } else if (resource == RESOURCE_GRAPHQL) {
-        cost = quota->remaining - remaining;
+        cost = remaining - rate->remaining;
         cost = cost < 1 ? 1 : cost;
         cost = cost > COST_MAX ? COST_MAX : cost;
     }
     if (share) {
         share->used[resource] += cost;
     }
-    if (!was_reset && quota->limit == rate->limit && quota->remaining < remaining) {
-        /* GitHub counted the request before that of an earlier response. */
-        remaining = quota->remaining;
-    }
-    *quota = (struct plugin_quota){rate->limit, remaining, reset_at_ms};
 }

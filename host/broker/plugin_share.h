@@ -8,6 +8,7 @@
 #define SNEK_BROKER_PLUGIN_SHARE_H
 
 #include "broker/rate_headers.h"
+#include "broker/rate_quota.h"
 #include "inbox/limits.h"
 
 #include <stdbool.h>
@@ -36,16 +37,10 @@ struct plugin_share {
 
 TAILQ_HEAD(plugin_share_list, plugin_share);
 
-/* As the responses show it. limit 0: unknown. */
-struct plugin_quota {
-    int64_t limit, remaining;
-    /* Monotonic. */
-    int64_t reset_at_ms;
-};
-
 struct plugin_shares {
     struct plugin_share_list list;
-    struct plugin_quota quotas[RESOURCES];
+    /* Resets are monotonic. */
+    struct rate_quota quotas[RESOURCES];
 };
 
 void plugin_shares_init(struct plugin_shares *shares);

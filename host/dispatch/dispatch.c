@@ -66,7 +66,8 @@ static int64_t next_ms(struct dispatch *dispatch, int64_t now_ms) {
     next = clock_earliest(next, explain_desk_tick(&dispatch->explanations, now_ms));
     next = clock_earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        /* After all that queues frames; a worker that is found closed is due later. */
+        /* After all that queues frames, and before the wait is known: if a worker turns out to have
+         * closed its socket, the host must look at it again. */
         plugin_flush(&dispatch->plugins[i]);
         next = clock_earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
     }

@@ -14,8 +14,6 @@
 /* GitHub's clock may differ from ours by so much, and its JWT be valid: the broker corrects an
  * hour, and a JWT is valid for 10 minutes. */
 #define CLOCK_OFF_MAX_MS (BROKER_SKEW_MAX_MS + 600000)
-/* GitHub's resets that differ by less are one reset. */
-#define SAME_RESET_MS 5000
 /* So many entries at the end of a page must be old. */
 #define OLD_ENTRIES 10
 
@@ -100,25 +98,15 @@ int64_t pull_retry_ms(enum pull_failure failure, int64_t attempts, int64_t age_m
     }
 }
 
-void pull_quota_learn(struct pull_quota *quota, const struct pull_quota *seen) {
-    bool same = seen->limit == quota->limit && seen->reset_ms <= quota->reset_ms + SAME_RESET_MS &&
-                seen->reset_ms >= quota->reset_ms - SAME_RESET_MS;
-    int64_t lowest = quota->remaining;
-    *quota = *seen;
-    if (same && lowest < quota->remaining) {
-        quota->remaining = lowest;
-    }
-}
-
-static int64_t spare(const struct pull_quota *quota) {
+static int64_t spare(const struct rate_quota *quota) {
     return quota->remaining - quota->limit / 10;
 }
 
-bool pull_quota_is_left(const struct pull_quota *quota, int64_t now_ms) {
+bool pull_quota_is_left(const struct rate_quota *quota, int64_t now_ms) {
     return quota->limit == 0 || quota->reset_ms <= now_ms || spare(quota) > 0;
 }
 
-int64_t pull_wait_ms(int64_t interval_ms, uint64_t requests, const struct pull_quota *quota,
+int64_t pull_wait_ms(int64_t interval_ms, uint64_t requests, const struct rate_quota *quota,
                      int64_t now_ms) {
     int64_t left_ms = quota->reset_ms - now_ms;
     if (quota->limit == 0 || left_ms <= 0) {

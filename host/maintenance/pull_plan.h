@@ -4,6 +4,7 @@
 #ifndef SNEK_MAINTENANCE_PULL_PLAN_H
 #define SNEK_MAINTENANCE_PULL_PLAN_H
 
+#include "broker/rate_quota.h"
 #include "inbox/pull.h"
 #include "maintenance/delivery_log.h"
 
@@ -56,24 +57,13 @@ int64_t pull_retry_ms(enum pull_failure failure, int64_t attempts, int64_t age_m
  * or to `interval_ms` if that is longer. */
 int64_t pull_pause_ms(int64_t first_ms, unsigned earlier, int64_t interval_ms);
 
-/* GitHub's primary rate limit of the app, as its last response says. */
-struct pull_quota {
-    /* Requests; limit 0: not known. */
-    int64_t limit, remaining;
-    /* By GitHub's clock. */
-    int64_t reset_ms;
-};
-
-/* Takes what a response says. Responses come in another order than GitHub counted their requests:
- * until the reset, the lowest count is the latest. */
-void pull_quota_learn(struct pull_quota *quota, const struct pull_quota *seen);
-
-/* A tenth of the limit is for tokens. False: wait until the reset. */
-bool pull_quota_is_left(const struct pull_quota *quota, int64_t now_ms);
+/* The app's quota, with its reset by GitHub's clock: a tenth of the limit is for tokens. False:
+ * wait until the reset. */
+bool pull_quota_is_left(const struct rate_quota *quota, int64_t now_ms);
 
 /* How long to wait for the next reading if each one costs `requests`: `interval_ms`, or longer so
  * that the quota lasts until its reset. */
-int64_t pull_wait_ms(int64_t interval_ms, uint64_t requests, const struct pull_quota *quota,
+int64_t pull_wait_ms(int64_t interval_ms, uint64_t requests, const struct rate_quota *quota,
                      int64_t now_ms);
 
 /* GitHub allows 900 points a minute for requests of REST, and counts one for each that reads. The

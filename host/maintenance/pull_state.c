@@ -39,7 +39,7 @@ int64_t pull_github_now_ms(const struct pull_state *state) {
 /* ---- requests and limits ---- */
 
 static bool is_quota_left(const struct pull_state *state) {
-    struct pull_quota quota = state->quota;
+    struct rate_quota quota = state->quota;
     quota.remaining -= state->in_flight;
     return pull_quota_is_left(&quota, pull_github_now_ms(state));
 }
@@ -95,7 +95,7 @@ static int64_t reset_ms_of(const struct pull_state *state, int64_t reset_s) {
 }
 
 void pull_learn_quota(struct pull_state *state, const struct buffer *headers) {
-    struct pull_quota quota;
+    struct rate_quota quota;
     int64_t reset_s;
     assert(state->in_flight > 0);
     state->in_flight--;
@@ -103,7 +103,7 @@ void pull_learn_quota(struct pull_state *state, const struct buffer *headers) {
         read_header(headers, "x-ratelimit-remaining", &quota.remaining) &&
         read_header(headers, "x-ratelimit-reset", &reset_s)) {
         quota.reset_ms = reset_ms_of(state, reset_s);
-        pull_quota_learn(&state->quota, &quota);
+        rate_quota_learn(&state->quota, &quota);
     }
 }
 
@@ -190,7 +190,7 @@ void pull_report_elsewhere(struct pull_state *state, bool elsewhere) {
 }
 
 void pull_report_limit(struct pull_state *state, int64_t now_ms) {
-    const struct pull_quota *quota = &state->quota;
+    const struct rate_quota *quota = &state->quota;
     int64_t github_now_ms = pull_github_now_ms(state), allowed_ms = pull_allowed_ms(state, now_ms);
     if (!is_quota_left(state) && state->logged_reset_ms != quota->reset_ms) {
         state->logged_reset_ms = quota->reset_ms;

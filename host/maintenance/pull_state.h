@@ -60,7 +60,7 @@ struct pull_state {
     int64_t paused_until_ms;
     /* Monotonic: an entry in the store is due then. */
     int64_t next_due_ms;
-    struct pull_quota quota;
+    struct rate_quota quota;
     /* Requests whose response has not come: the quota does not count them yet. */
     unsigned in_flight;
     struct pull_rate rate;

@@ -132,7 +132,7 @@ static void the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens(void **sta
     (void)state;
     static const struct {
         uint64_t requests;
-        struct pull_quota quota;
+        struct rate_quota quota;
         int64_t wait_ms;
         bool left;
     } cases[] = {
@@ -156,7 +156,7 @@ static void the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens(void **sta
 static void the_lowest_count_until_the_reset_is_the_latest(void **state) {
     (void)state;
     static const struct {
-        struct pull_quota known, seen;
+        struct rate_quota known, seen;
         int64_t remaining;
     } cases[] = {
         {{0, 0, 0}, {100, 60, NOW + HOUR_MS}, 60},
@@ -167,8 +167,8 @@ static void the_lowest_count_until_the_reset_is_the_latest(void **state) {
         {{100, 10, NOW + HOUR_MS}, {5000, 4999, NOW + HOUR_MS}, 4999},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct pull_quota quota = cases[i].known;
-        pull_quota_learn(&quota, &cases[i].seen);
+        struct rate_quota quota = cases[i].known;
+        rate_quota_learn(&quota, &cases[i].seen);
         assert_int_equal(quota.limit, cases[i].seen.limit);
         assert_int_equal(quota.remaining, cases[i].remaining);
         assert_int_equal(quota.reset_ms, cases[i].seen.reset_ms);
